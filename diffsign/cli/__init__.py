@@ -1,0 +1,50 @@
+"""The command line: one command a stage, paths in, paths out.
+
+Each command imports its stage when it runs, so that ``--help`` is quick and a stage's packages are
+needed only by that stage.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.text import Text
+
+from diffsign.core.errors import DiffSignError
+
+app = typer.Typer(
+    name="diffsign",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Turn a video of a person signing into the same signing by a synthetic signer. "
+    "The workflow (`snakemake --cores N`) runs these commands; each can be run by hand on the same files.",
+)
+
+
+@app.callback()
+def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False) -> None:
+    """Set up logging on stderr."""
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", handlers=[handler])
+    for noisy in ("matplotlib", "PIL", "numba", "jax", "absl", "httpx", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence on stderr and exit status 1."""
+    try:
+        app()
+    except DiffSignError as error:
+        Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), str(error)))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+# Imported last: each module adds its commands to ``app``.
+from diffsign.cli import video  # noqa: E402, F401

@@ -1,0 +1,47 @@
+"""The one error that a user's mistake raises, and how others are turned into it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+
+class DiffSignError(ValueError):
+    """A mistake the user can mend.
+
+    Its message is one sentence or two: what was expected, what came, where, and what to do. The
+    command line prints it without a traceback and exits with status 1.
+    """
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or an empty string."""
+    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def explain_validation(error: ValidationError, where: str, known: Iterable[str] = ()) -> DiffSignError:
+    """Turn pydantic's report into one sentence per problem.
+
+    Args:
+        error: what pydantic raised.
+        where: the file, sheet row or command that the values came from.
+        known: names that an unknown key is compared with.
+
+    Returns:
+        The error to raise instead, naming each key, its value and what is allowed.
+    """
+    known = list(known)
+    sentences = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "value"
+        if problem["type"] == "extra_forbidden":
+            sentences.append(f"unknown key '{key}'{nearest(key.rsplit('.', 1)[-1], known)}")
+        elif problem["type"] == "missing":
+            sentences.append(f"'{key}' is missing")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            sentences.append(f"'{key}' is {problem['input']!r}: {message[:1].lower()}{message[1:]}")
+    return DiffSignError(f"{where}: " + "; ".join(sentences) + ".")

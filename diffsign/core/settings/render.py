@@ -1,0 +1,16 @@
+"""Settings of ``diffsign render``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from diffsign.core.settings import Settings
+
+
+class RenderSettings(Settings):
+    """How the avatar is rendered."""
+
+    engine: Literal["workbench", "eevee", "cycles"] = Field(
+        "workbench", description="Blender's render engine; workbench is fast on a CPU."
+    )
+    samples: int = Field(8, ge=1, le=4096, description="Samples a pixel.")
