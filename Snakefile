@@ -1,0 +1,31 @@
+# DiffSign: a video of a person signing goes in, the same signing by a synthetic signer comes out.
+#
+# Paths:
+#   resources/body/body.npz                        the body that is fitted and rendered
+#   resources/families/{family}.json               where the weights of a model family are
+#   results/videos/{video}/…                       what is made from one source video: clip, keypoints,
+#                                                  motion, avatar, controls
+#   results/signers/{signer}/{video}/…             one video by one synthetic signer, and its figures
+#   results/{tables,figures,report.html}           all of them together
+#
+# `snakemake --cores 2` runs the demo; `snakemake --list` says what each rule is for.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/video.smk"
+include: "rules/motion.smk"
+include: "rules/avatar.smk"
+include: "rules/signer.smk"
+include: "rules/results.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        report=f"{RESULTS}/report.html",

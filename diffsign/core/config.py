@@ -1,0 +1,109 @@
+"""The config of a run: every key with its type, range, default and sentence, and what is made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import require_file
+from diffsign.core.settings import Settings, parse
+from diffsign.core.settings.clean import CleanSettings
+from diffsign.core.settings.control import ControlSettings
+from diffsign.core.settings.detect import DetectSettings
+from diffsign.core.settings.fit import FitSettings
+from diffsign.core.settings.ingest import IngestSettings
+from diffsign.core.settings.render import RenderSettings
+from diffsign.core.settings.smooth import SmoothSettings
+from diffsign.core.sheets import SignerRow, VideoRow, read_sheet
+
+
+class Config(Settings):
+    """Everything that a run can be told."""
+
+    videos: str = Field("config/videos.tsv", description="Sheet of the source videos.")
+    signers: str = Field("config/signers.tsv", description="Sheet of the synthetic signers.")
+    results: str = Field("results", min_length=1, description="Folder for everything that is made from the videos.")
+    resources: str = Field(
+        "resources", min_length=1, description="Folder for what many runs share: the body, manifests of the weights."
+    )
+    body: str | None = Field(
+        None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
+    )
+    chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
+    ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
+    detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")
+    clean: CleanSettings = Field(CleanSettings(), description="How keypoints are filtered.")
+    fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
+    smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
+    render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
+    control: ControlSettings = Field(ControlSettings(), description="What conditions the diffusion model.")
+
+
+def load_config(values: dict[str, Any], where: str = "config") -> Config:
+    """Check a config that Snakemake (or YAML) has read; unknown keys are refused, naming the nearest known one."""
+    return parse(Config, values, where)
+
+
+def read_config(path: str | Path) -> Config:
+    """Read and check one YAML config file."""
+    path = require_file(path, "config file")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DiffSignError(f"config file '{path}' is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise DiffSignError(f"config file '{path}' must hold keys and values, not {type(values).__name__}.")
+    return load_config(values, f"config file '{path}'")
+
+
+def load_videos(config: Config) -> dict[str, VideoRow]:
+    """Read the sheet of videos and see that every file is there."""
+    videos = read_sheet(config.videos, VideoRow)
+    for row in videos.values():
+        if not Path(row.path).exists():
+            raise DiffSignError(f"sheet '{config.videos}': video '{row.video}' has no file at '{row.path}'.")
+        if config.detect.detector == "openpose" and row.openpose is None:
+            raise DiffSignError(
+                f"sheet '{config.videos}': video '{row.video}' names no folder of OpenPose JSON in the column "
+                "'openpose', which detect.detector: openpose needs."
+            )
+    return videos
+
+
+def load_signers(config: Config) -> dict[str, SignerRow]:
+    """Read the sheet of signers and see that every picture is there."""
+    signers = read_sheet(config.signers, SignerRow)
+    for row in signers.values():
+        for picture in row.image:
+            if not Path(picture).is_file():
+                raise DiffSignError(f"sheet '{config.signers}': signer '{row.signer}' has no picture at '{picture}'.")
+    return signers
+
+
+def _documented(settings: Settings, indent: str = "") -> Iterator[str]:
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        yield f"{indent}# {field.description}"
+        if isinstance(value, Settings):
+            yield f"{indent}{name}:"
+            yield from _documented(value, indent + "  ")
+        else:
+            plain = settings.model_dump(mode="json")[name]
+            yield f"{indent}{name}: {json.dumps(plain, ensure_ascii=False)}"
+
+
+def defaults_text() -> str:
+    """Return the YAML file of all keys with their defaults and sentences (``config/defaults.yaml``)."""
+    head = "# Every key with its default. Made by `diffsign config defaults`; change config.yaml instead.\n\n"
+    return head + "\n".join(_documented(Config())) + "\n"
+
+
+def schema_text() -> str:
+    """Return the JSON schema of the config (``config/schema.json``), for editors."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,72 @@
+"""From motion to the avatar.
+
+In: the motion, the body and the clip. Out: ``avatar/{color,depth,normal,mask}.mkv``, the keypoints found
+again on it, and the avatar over the source in ``avatar/overlay.mp4``.
+"""
+
+
+rule render:
+    """Render the avatar with the fitted camera: colour, depth, normals and mask."""
+    input:
+        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+        body=BODY,
+    output:
+        color=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
+        preview=f"{RESULTS}/videos/{{video}}/avatar/color.mp4",
+        depth=f"{RESULTS}/videos/{{video}}/avatar/depth.mkv",
+        normal=f"{RESULTS}/videos/{{video}}/avatar/normal.mkv",
+        mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
+    params:
+        folder=subpath(output.color, parent=True),
+        settings=to_flags(CONFIG.render),
+    log:
+        f"{LOGS}/{{video}}/render.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/render.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    conda:
+        "../envs/blender.yaml"
+    shell:
+        "python -m diffsign render {input.motion:q} {params.folder:q} --body {input.body:q}"
+        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
+
+
+rule overlay:
+    """Lay the avatar over the source, to look at."""
+    input:
+        clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
+        color=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
+        mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
+    output:
+        overlay=f"{RESULTS}/videos/{{video}}/avatar/overlay.mp4",
+    log:
+        f"{LOGS}/{{video}}/overlay.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/overlay.tsv"
+    threads: 2
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    conda:
+        "../envs/video.yaml"
+    shell:
+        "python -m diffsign overlay {input.clip:q} {input.color:q} {input.mask:q} {output.overlay:q} > {log:q} 2>&1"
+
+
+use rule detect as detect_avatar with:
+    input:
+        clip=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
+        openpose=[],
+    output:
+        keypoints=f"{RESULTS}/videos/{{video}}/avatar/keypoints.npz",
+        preview=f"{RESULTS}/videos/{{video}}/avatar/keypoints.mp4",
+    params:
+        openpose=[],
+        settings=to_flags(CONFIG.detect.model_copy(update={"detector": "mediapipe"})),
+    log:
+        f"{LOGS}/{{video}}/detect_avatar.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/detect_avatar.tsv"

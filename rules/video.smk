@@ -1,0 +1,86 @@
+"""From a source video to clean keypoints.
+
+In: the files of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, constant rate and size),
+``audio.mka``, ``keypoints.npz`` as detected and ``keypoints.clean.npz`` as filtered.
+"""
+
+
+def trim(wildcards):
+    """Return the flags of a video's trim and crop."""
+    row = VIDEOS[wildcards.video]
+    parts = {"--start": row.start, "--end": row.end, "--crop": row.crop}
+    return [f"{flag}={value}" for flag, value in parts.items() if value is not None]
+
+
+rule ingest:
+    """Bring a source video to constant rate and size, without loss."""
+    input:
+        source=lambda wildcards: VIDEOS[wildcards.video].path,
+    output:
+        clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
+        preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
+        audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+    params:
+        trim=trim,
+        settings=to_flags(CONFIG.ingest),
+    log:
+        f"{LOGS}/{{video}}/ingest.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/ingest.tsv"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../envs/video.yaml"
+    shell:
+        "python -m diffsign ingest {input.source:q} {output.clip:q} --audio {output.audio:q}"
+        " --preview {output.preview:q} {params.trim:q} {params.settings:q} > {log:q} 2>&1"
+
+
+rule detect:
+    """Find body, hands and face in every frame of a clip."""
+    input:
+        clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
+        openpose=lambda wildcards: VIDEOS[wildcards.video].openpose or [],
+    output:
+        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
+        preview=f"{RESULTS}/videos/{{video}}/keypoints.mp4",
+    params:
+        openpose=lambda wildcards, input: ["--openpose", input.openpose] if input.openpose else [],
+        settings=to_flags(CONFIG.detect),
+    log:
+        f"{LOGS}/{{video}}/detect.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/detect.tsv"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    conda:
+        "../envs/video.yaml"
+    shell:
+        "python -m diffsign detect {input.clip:q} {output.keypoints:q} --preview {output.preview:q}"
+        " {params.openpose:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+
+
+rule clean:
+    """Take outliers and swaps out of the keypoints, fill short gaps, smooth."""
+    input:
+        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
+    output:
+        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.clean.npz",
+    params:
+        settings=to_flags(CONFIG.clean),
+    log:
+        f"{LOGS}/{{video}}/clean.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/clean.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/video.yaml"
+    shell:
+        "python -m diffsign clean {input.keypoints:q} {output.keypoints:q} {params.settings:q} > {log:q} 2>&1"
