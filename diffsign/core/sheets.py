@@ -106,7 +106,7 @@ def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
     header, known = [name.strip() for name in lines[0]], list(model.model_fields)
     for column in header:
         if column not in known:
-            hint = nearest(column, known) or (" (are the columns separated by tabs?)" if "," in column else "")
+            hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
             raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
     if len(set(header)) != len(header):
         raise DiffSignError(f"sheet '{path}': a column is named twice.")
