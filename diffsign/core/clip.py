@@ -42,7 +42,7 @@ def exact_rate(fps: float) -> Fraction:
 def _decode(path: Path, depth: bool, what: str) -> Iterator:
     pixels = ("gray16le", 16) if depth else ("rgb24", 24)
     try:
-        yield from imageio_ffmpeg.read_frames(str(path), pix_fmt=pixels[0], bits_per_pixel=pixels[1])
+        yield from imageio_ffmpeg.read_frames(str(path.absolute()), pix_fmt=pixels[0], bits_per_pixel=pixels[1])
     except (OSError, RuntimeError, IndexError) as error:
         raise DiffSignError(f"{what} '{path}' cannot be decoded as video: {last_complaint(str(error))}.") from error
 
@@ -103,7 +103,8 @@ class ClipWriter:
         height: pixels.
         fps: frames per second.
         depth: frames are (H, W) uint16 instead of (H, W, 3) uint8 RGB; ``.mkv`` only.
-        audio: a file whose sound is put beside the pictures; ``.mp4`` only.
+        audio: a file whose sound is put beside the pictures, as long as they last; ``.mp4`` only. An empty file
+            (0 bytes) is what ``diffsign ingest`` writes for a source without sound.
     """
 
     def __init__(
@@ -134,8 +135,9 @@ class ClipWriter:
         if self.path.suffix == ".mp4":
             streams[0] = streams[0].filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
             options = {"vcodec": "libx264", "pix_fmt": "yuv420p", "crf": 16, "movflags": "+faststart"}
-            if self.audio is not None:
-                streams.append(ffmpeg.input(str(self.audio)).audio)
+            if self.audio is not None and Path(self.audio).stat().st_size > 0:
+                # Silence is appended without end, so that the pictures alone say when the file is over.
+                streams.append(ffmpeg.input(str(self.audio)).audio.filter("apad"))
                 options |= {"acodec": "aac", "shortest": None}
         else:
             options = {
@@ -144,7 +146,9 @@ class ClipWriter:
                 "slicecrc": 1,
                 "pix_fmt": pixels if pixels == "gray16le" else "bgr0",
             }
-        command = ffmpeg.output(*streams, str(target), loglevel="error", **options).overwrite_output()
+        command = ffmpeg.output(
+            *streams, str(target), loglevel="error", fflags="+bitexact", **options
+        ).overwrite_output()
         return subprocess.Popen(command.compile(cmd=ffmpeg_binary()), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def __enter__(self) -> ClipWriter:

@@ -17,6 +17,13 @@ def ffmpeg_binary() -> str:
     return binary
 
 
+def first_complaint(stderr: bytes | str | None) -> str:
+    """Return the first line of ffmpeg's stderr, which names the cause where the last only says that it failed."""
+    text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else (stderr or "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0].rsplit("] ", 1)[-1].rstrip(".") if lines else "no message"
+
+
 def last_complaint(stderr: bytes | str | None) -> str:
     """Return the last line of ffmpeg's stderr that says something, without its memory addresses."""
     text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else (stderr or "")

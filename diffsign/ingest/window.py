@@ -1,0 +1,122 @@
+"""Which part of a video is taken: from when to when, and which rectangle of the picture."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from diffsign.core.errors import DiffSignError
+from diffsign.ingest.source import Source
+
+#: A trim may end this many seconds after the last frame, because containers round their length.
+END_TOLERANCE = 0.1
+
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)")
+_CROP = re.compile(r"(\d+):(\d+):(\d+):(\d+)")
+
+
+def parse_time(text: str, name: str) -> float:
+    """Return seconds for ``12.5``, ``1:02.5`` or ``0:01:02.5``; ``name`` is the flag that an error names."""
+    found = _CLOCK.fullmatch(text.strip())
+    if not found:
+        raise DiffSignError(
+            f"{name} is '{text}', but seconds (12.5) or a clock time (1:02.5 or 0:01:02.5) were expected."
+        )
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+@dataclass(frozen=True)
+class Trim:
+    """From ``start`` to ``end``, in seconds of the source; ``end`` None means to its end."""
+
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is cut off."""
+        return self.start == 0 and self.end is None
+
+    def seconds(self, source: Source) -> float | None:
+        """Return the length after trimming; None where the source's length is unknown and no end is given."""
+        end = self.end if self.end is not None else source.seconds
+        return None if end is None else end - self.start
+
+    def check(self, source: Source) -> None:
+        """Raise a sentence if nothing would be left or the source is shorter than the trim."""
+        if self.end is not None and self.end <= self.start:
+            raise DiffSignError(
+                f"the trim of '{source.path}' from {self.start:g} s to {self.end:g} s is empty; its end must come "
+                "after its start."
+            )
+        if source.seconds is None:
+            return
+        if self.start >= source.seconds and self.start > 0:
+            raise DiffSignError(
+                f"the trim of '{source.path}' starts at {self.start:g} s, but the video is {source.seconds:g} s long."
+            )
+        if self.end is not None and self.end > source.seconds + END_TOLERANCE:
+            raise DiffSignError(
+                f"the trim of '{source.path}' ends at {self.end:g} s, but the video is only {source.seconds:g} s long; "
+                "leave the end out to take all of it."
+            )
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of the upright picture, in stored pixels, as ffmpeg's ``crop`` filter takes it."""
+
+    width: int
+    height: int
+    x: int
+    y: int
+
+    def check(self, source: Source) -> None:
+        """Raise a sentence if the rectangle leaves the picture or is empty."""
+        if self.width < 1 or self.height < 1:
+            raise DiffSignError(
+                f"the crop of '{source.path}' is {self.width}x{self.height} pixels; it must not be empty."
+            )
+        if self.x + self.width > source.width or self.y + self.height > source.height:
+            raise DiffSignError(
+                f"the crop {self.width}:{self.height}:{self.x}:{self.y} (width:height:x:y) leaves the picture of "
+                f"'{source.path}', which is {source.width}x{source.height} pixels when upright."
+            )
+
+
+def parse_crop(text: str) -> Crop:
+    """Return the crop for ``W:H:X:Y``."""
+    found = _CROP.fullmatch(text.strip())
+    if not found:
+        raise DiffSignError(f"--crop is '{text}', but W:H:X:Y in pixels was expected, for example 640:720:320:0.")
+    return Crop(*(int(number) for number in found.groups()))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the source's picture lies in the clip's: scaled to ``inner`` and centred in ``outer`` (width, height)."""
+
+    inner: tuple[int, int]
+    outer: tuple[int, int]
+
+
+def fit_inside(width: int, height: int, pixel_aspect: Fraction, clip_height: int, clip_width: int | None) -> Layout:
+    """Fit a picture into the clip's without distorting it; bars of black fill what is left.
+
+    Args:
+        width: stored pixels of the (cropped, upright) picture.
+        height: as ``width``.
+        pixel_aspect: width of a stored pixel divided by its height.
+        clip_height: pixels of the clip.
+        clip_width: pixels of the clip; None takes the picture's shape, rounded up to a multiple of 8, so that the
+            bars are at most 4 pixels wide on either side and nothing is cut off.
+    """
+    shown = width * pixel_aspect
+    if clip_width is None:
+        clip_width = max(8, 8 * math.ceil(round(clip_height * shown / height) / 8))
+    scale = min(Fraction(clip_width) / shown, Fraction(clip_height, height))
+    inner = max(1, round(shown * scale)), max(1, round(height * scale))
+    return Layout(inner=inner, outer=(clip_width, clip_height))
