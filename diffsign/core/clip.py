@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -195,15 +197,29 @@ class ClipWriter:
 
 
 def write_clip(
-    path: str | Path, frames: Iterable[np.ndarray], fps: float, *, depth: bool = False, audio: str | Path | None = None
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    *,
+    depth: bool = False,
+    audio: str | Path | None = None,
+    preview: str | Path | None = None,
 ) -> int:
-    """Write ``frames`` (of one shape, as :class:`ClipWriter` takes them) to a clip; return how many there were."""
+    """Write ``frames`` (of one shape, as :class:`ClipWriter` takes them) to a clip; return how many there were.
+
+    ``preview`` names an ``.mp4`` that is written along, with the sound of ``audio`` if ``path`` is no ``.mp4`` itself.
+    """
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
         raise DiffSignError(f"'{path}' would hold no frames.")
-    with ClipWriter(path, first.shape[1], first.shape[0], fps, depth=depth, audio=audio) as writer:
-        writer.write(first)
-        for frame in frames:
-            writer.write(frame)
-    return writer.frames
+    size = first.shape[1], first.shape[0]
+    sound = audio if Path(path).suffix == ".mp4" else None
+    with ExitStack() as stack:
+        writers = [stack.enter_context(ClipWriter(path, *size, fps, depth=depth, audio=sound))]
+        if preview is not None:
+            writers.append(stack.enter_context(ClipWriter(preview, *size, fps, audio=None if sound else audio)))
+        for frame in chain([first], frames):
+            for writer in writers:
+                writer.write(frame)
+    return writers[0].frames

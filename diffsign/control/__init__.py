@@ -1,0 +1,1 @@
+"""Control pictures for the diffusion model: skeleton, edges, depth."""
