@@ -1,0 +1,56 @@
+"""Commands on results: evaluate, aggregate, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffsign.cli import app
+from diffsign.cli.options import with_settings
+from diffsign.core.settings.evaluate import EvaluateSettings
+
+
+@app.command()
+@with_settings(EvaluateSettings)
+def evaluate(
+    result: Annotated[Path, typer.Argument(help="Clip of the synthetic signer (.mkv).")],
+    metrics: Annotated[Path, typer.Argument(help="Figures to write (.json).")],
+    *,
+    source: Annotated[Path, typer.Option(help="Clip of the person signing.")],
+    avatar: Annotated[Path, typer.Option(help="Colour pass of the avatar's rendering.")],
+    mask: Annotated[Path, typer.Option(help="Mask pass of the avatar's rendering.")],
+    source_keypoints: Annotated[Path, typer.Option(help="Keypoints detected on the source.")],
+    avatar_keypoints: Annotated[Path, typer.Option(help="Keypoints detected on the rendering.")],
+    result_keypoints: Annotated[Path, typer.Option(help="Keypoints detected on the result.")],
+    family: Annotated[Path, typer.Option(help="Manifest of the model family, from `diffsign fetch`.")],
+    source_text: Annotated[str, typer.Option(help="The source in words.")] = "a person signing",
+    signer_text: Annotated[str | None, typer.Option(help="The signer in words.")] = None,
+    reference: Annotated[list[Path] | None, typer.Option(help="Picture of the signer; may be repeated.")] = None,
+    video: Annotated[str, typer.Option(help="Name of the video in tables.")] = "video",
+    signer: Annotated[str, typer.Option(help="Name of the signer in tables.")] = "signer",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as there are cores.")] = None,
+    settings: EvaluateSettings,
+) -> None:
+    """Measure a result: is the signing legible, the picture steady, the signer the one asked for?"""
+    from diffsign.core.metrics import save_metrics
+    from diffsign.evaluate import Inputs
+    from diffsign.evaluate import evaluate as run
+
+    inputs = Inputs(
+        result=result,
+        source=source,
+        avatar=avatar,
+        mask=mask,
+        source_keypoints=source_keypoints,
+        avatar_keypoints=avatar_keypoints,
+        result_keypoints=result_keypoints,
+        family=family,
+        source_text=source_text,
+        signer_text=signer_text or None,
+        references=tuple(reference or ()),
+        video=video,
+        signer=signer,
+    )
+    save_metrics(metrics, run(inputs, settings, threads))

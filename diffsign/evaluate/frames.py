@@ -1,0 +1,177 @@
+"""One pass over the clips of a result: what has to be measured on pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffsign.core.clip import iter_clip, probe_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.progress import track
+from diffsign.evaluate.distribution import RELEASED_FRAMES, as_released
+from diffsign.evaluate.flicker import estimate_warp, shrink, warping_error
+from diffsign.evaluate.networks import Clip, FrameNetwork
+from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
+
+CLIPS = ("source", "avatar", "result")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the pass over the frames gives. T frames; the first of values on successive frames is NaN.
+
+    Attributes:
+        ssim: (T,) SSIM with the frame before, for source, avatar and result.
+        ssim_first: (T,) SSIM of the result with its first frame, as the released code measured it.
+        embeddings: (T, D) CLIP embeddings of source and result; empty without a CLIP.
+        features: (T, F) features for FID of source and result; empty without a network.
+        features_released: the same of the frames that the released code's network saw.
+        warping: (T,) warping errors: avatar, result, and background of the result.
+    """
+
+    ssim: dict[str, np.ndarray]
+    ssim_first: np.ndarray
+    embeddings: dict[str, Tensor]
+    features: dict[str, Tensor]
+    features_released: dict[str, Tensor]
+    warping: dict[str, np.ndarray]
+
+
+def _fit(frame: np.ndarray, width: int, height: int) -> np.ndarray:
+    if frame.shape[:2] == (height, width):
+        return frame
+    shrinks = frame.shape[0] * frame.shape[1] > width * height
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def aligned(paths: Mapping[str, Path]) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the clips' frames together, each (H, W, 3) uint8 in the size of the first clip.
+
+    Raises:
+        DiffSignError: naming two clips of different length.
+    """
+    first = next(iter(paths))
+    info = probe_clip(paths[first])
+    streams = [iter_clip(path) for path in paths.values()]
+    counts = dict.fromkeys(paths, 0)
+    for frames in zip_longest(*streams):
+        together = dict(zip(paths, frames, strict=True))
+        for name, frame in together.items():
+            counts[name] += frame is not None
+        if len(set(counts.values())) == 1:
+            yield {name: _fit(frame, info.width, info.height) for name, frame in together.items()}
+    other = next((name for name in paths if counts[name] != counts[first]), None)
+    if other is not None:
+        raise DiffSignError(
+            f"clips of one result must be equally long, but the {first} '{paths[first]}' has {counts[first]} frames "
+            f"and the {other} '{paths[other]}' has {counts[other]}; make the shorter one again."
+        )
+    if counts[first] == 0:
+        raise DiffSignError(f"clip '{paths[first]}' holds no frames; make it again.")
+
+
+def _batches(frames: Iterator[dict[str, np.ndarray]], size: int) -> Iterator[dict[str, np.ndarray]]:
+    batch: list[dict[str, np.ndarray]] = []
+    for together in frames:
+        batch.append(together)
+        if len(batch) == size:
+            yield {name: np.stack([frame[name] for frame in batch]) for name in batch[0]}
+            batch = []
+    if batch:
+        yield {name: np.stack([frame[name] for frame in batch]) for name in batch[0]}
+
+
+def _joined(batches: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat(values) for name, values in batches.items() if values}
+
+
+class _WarpingErrors:
+    """Flicker of avatar and result along the avatar's movement, frame by frame."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {"avatar": [], "result": [], "background": []}
+        self._before: dict[str, np.ndarray] | None = None
+
+    def add(self, frames: dict[str, np.ndarray]) -> None:
+        """Compare one frame (H, W, 3) of avatar, result and mask with the one before."""
+        now = {name: shrink(frames[name]) for name in ("avatar", "result", "mask")}
+        before, self._before = self._before, now
+        if before is None:
+            for values in self.values.values():
+                values.append(float("nan"))
+            return
+        warp = estimate_warp(*(cv2.cvtColor(f["avatar"], cv2.COLOR_RGB2GRAY) for f in (before, now)))
+        inside = now["mask"][..., 0] > 127
+        outside = ~(inside | (before["mask"][..., 0] > 127))
+        self.values["avatar"].append(warping_error(before["avatar"], now["avatar"], warp, inside))
+        self.values["result"].append(warping_error(before["result"], now["result"], warp, inside))
+        self.values["background"].append(warping_error(before["result"], now["result"], warp, outside))
+
+
+def measure(
+    paths: Mapping[str, Path],
+    clip: Clip | None,
+    network: FrameNetwork | None,
+    *,
+    batch_size: int,
+    flow: bool,
+    expected: int,
+) -> Measured:
+    """Go once through source, avatar, result and mask, in memory for one batch of frames.
+
+    Args:
+        paths: the clips ``source``, ``avatar``, ``result`` and, with ``flow``, ``mask``.
+        clip: embeds frames for the similarities; None leaves them out.
+        network: gives the features for FID; None leaves it out.
+        batch_size: frames that a network takes at once.
+        flow: measure warping errors.
+        expected: number of frames, for the progress bar.
+    """
+    ssim = {name: [np.full(1, np.nan)] for name in CLIPS}
+    ssim_first: list[float] = []
+    embeddings: dict[str, list[Tensor]] = {"source": [], "result": []}
+    features: dict[str, list[Tensor]] = {"source": [], "result": []}
+    released: dict[str, list[Tensor]] = {"source": [], "result": []}
+    warping = _WarpingErrors()
+    last: dict[str, np.ndarray] = {}
+    first_result: list[np.ndarray] = []
+    done = 0
+    batches = _batches(aligned(paths), batch_size)
+    for batch in track(batches, "measuring frames", total=-(-expected // batch_size)):
+        for name in CLIPS:
+            grey = to_grey(batch[name])
+            together = np.concatenate([last[name][None], grey]) if name in last else grey
+            if len(together) > 1:
+                ssim[name].append(ssim_pairs(together[:-1], together[1:]))
+            last[name] = grey[-1]
+            if name == "result":
+                first_result = first_result or [grey[0]]
+                ssim_first.extend(ssim_uniform(first_result[0], frame) for frame in grey)
+        for name in embeddings:
+            if clip is not None:
+                embeddings[name].append(clip.frames(batch[name]))
+            if network is None:
+                continue
+            features[name].append(embeddings[name][-1] if network is clip else network.frames(batch[name]))
+            if done < RELEASED_FRAMES:
+                released[name].append(network.frames(as_released(batch[name][: RELEASED_FRAMES - done])))
+        if flow:
+            for index in range(len(batch["source"])):
+                warping.add({name: batch[name][index] for name in ("avatar", "result", "mask")})
+        done += len(batch["source"])
+    ssim_first[0] = float("nan")
+    return Measured(
+        ssim={name: np.concatenate(values) for name, values in ssim.items()},
+        ssim_first=np.array(ssim_first),
+        embeddings=_joined(embeddings),
+        features=_joined(features),
+        features_released=_joined(released),
+        warping={name: np.array(values) for name, values in warping.values.items()} if flow else {},
+    )

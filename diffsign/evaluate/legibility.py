@@ -1,0 +1,164 @@
+"""How much of the signing can still be read: hands and face found again, in place and in shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffsign.core.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
+
+PARTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
+#: Nose, neck, shoulders, elbows, wrists, eyes and ears of BODY_25: what a signing video shows.
+UPPER_BODY = [*range(8), 15, 16, 17, 18]
+#: Parent, joint and child of the 15 finger joints, the wrist being 0.
+FINGER_JOINTS = np.array(
+    [(0 if k == 0 else base + k - 1, base + k, base + k + 1) for base in (1, 5, 9, 13, 17) for k in range(3)]
+)
+#: iBUG 68: outer corners of the eyes, middle of the inner lips, brows, eyes.
+OUTER_EYES = (36, 45)
+INNER_LIPS = (62, 66)
+BROWS_AND_EYES = ((slice(17, 22), slice(36, 42)), (slice(22, 27), slice(42, 48)))
+#: Movement of mouth or brows below this many eye distances (standard deviation) is noise of the detector.
+STILL = 0.005
+
+
+@dataclass(frozen=True)
+class PartAgreement:
+    """How well one part of the result lies on that of a reference, per frame.
+
+    Attributes:
+        correct: (T,) share of points within the tolerance, NaN where the part is not found in both.
+        error: (T,) mean distance in sizes of the part, NaN likewise.
+    """
+
+    correct: np.ndarray
+    error: np.ndarray
+
+
+def scale_to(keypoints: Keypoints, width: int, height: int) -> Keypoints:
+    """Return keypoints in pixels of a picture of another size."""
+    points = keypoints.points * np.array([width / keypoints.width, height / keypoints.height, 1.0])
+    return keypoints.with_points(points, width=width, height=height)
+
+
+def found(keypoints: Keypoints, part: str, min_confidence: float = 0.0) -> np.ndarray:
+    """Tell in which frames a part is found: (T,) bool, at least half of its points above ``min_confidence``."""
+    return (keypoints.confidence[:, PARTS[part]] > min_confidence).mean(1) >= 0.5
+
+
+def redetected(reference: np.ndarray, result: np.ndarray) -> tuple[float, int]:
+    """Return the share of ``reference`` (bool) that ``result`` finds too, and how many there were; NaN if none."""
+    count = int(reference.sum())
+    return (float((reference & result).sum() / count) if count else float("nan")), count
+
+
+def _eye_distance(face: np.ndarray) -> np.ndarray:
+    left, right = OUTER_EYES
+    return np.linalg.norm(face[..., left, :] - face[..., right, :], axis=-1)
+
+
+def _size(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(T,) longer side of the box around the seen points (T, K, 2)."""
+    low = np.where(seen[..., None], points, np.inf).min(1)
+    high = np.where(seen[..., None], points, -np.inf).max(1)
+    return (high - low).max(-1)
+
+
+def part_agreement(
+    reference: Keypoints, result: Keypoints, part: str, alpha: float = 0.1, min_confidence: float = 0.0
+) -> PartAgreement:
+    """Compare one part's points, over the points found in both.
+
+    Correct is a point within ``alpha`` times the part's size (PCK, Yang and Ramanan 2013). The size is
+    that of the reference in the same frame: the longer side of the box around a hand or the upper body,
+    the distance between the outer corners of the eyes for the face (300-W).
+    """
+    index = np.arange(len(reference.points[0]))[PARTS[part]]
+    if part == "body":
+        index = index[UPPER_BODY]
+    elif part == "face":
+        index = index[:68]
+    points, others = reference.xy[:, index].astype(np.float64), result.xy[:, index].astype(np.float64)
+    seen = reference.confidence[:, index] > min_confidence
+    both = seen & (result.confidence[:, index] > min_confidence)
+    usable = (
+        found(reference, part, min_confidence) & found(result, part, min_confidence) if part != "body" else both.any(1)
+    )
+    size = _eye_distance(points) if part == "face" else _size(points, seen)
+    usable &= both.any(1) & np.isfinite(size) & (size > 0)
+    distance = np.linalg.norm(points - others, axis=-1) / np.where(usable, size, 1.0)[:, None]
+    count = np.maximum(both.sum(1), 1)
+    correct = ((distance <= alpha) & both).sum(1) / count
+    error = np.where(both, distance, 0.0).sum(1) / count
+    return PartAgreement(np.where(usable, correct, np.nan), np.where(usable, error, np.nan))
+
+
+def finger_angles(hand: np.ndarray) -> np.ndarray:
+    """Bend of the 15 finger joints.
+
+    Args:
+        hand: (..., 21, D), positions in 2D or 3D, OpenPose order.
+
+    Returns:
+        (..., 15) radians, 0 where the finger is straight; thumb to little finger, knuckle to tip.
+    """
+    parent, joint, child = (hand[..., FINGER_JOINTS[:, k], :] for k in range(3))
+    into, out = joint - parent, child - joint
+    norms = np.linalg.norm(into, axis=-1) * np.linalg.norm(out, axis=-1)
+    cosine = (into * out).sum(-1) / np.where(norms > 0, norms, 1.0)
+    return np.arccos(np.clip(np.where(norms > 0, cosine, 1.0), -1.0, 1.0))
+
+
+def has_world(keypoints: Keypoints, part: str) -> bool:
+    """Tell whether the detector gave 3D positions of a hand."""
+    return keypoints.world is not None and bool((keypoints.world[:, PARTS[part], 3] > 0).any())
+
+
+def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_confidence: float = 0.0) -> np.ndarray:
+    """Mean difference of the finger-joint angles of a hand: (T,) degrees, NaN where it is not found in both.
+
+    In 3D, which does not depend on how the hand is turned, if both detectors give it; else in the picture.
+    """
+    usable = found(reference, part, min_confidence) & found(result, part, min_confidence)
+    where = PARTS[part]
+    if has_world(reference, part) and has_world(result, part):
+        assert reference.world is not None and result.world is not None
+        hands = [k.world[:, where, :3] for k in (reference, result)]  # type: ignore[index]
+        usable &= (reference.world[:, where, 3] > 0).all(1) & (result.world[:, where, 3] > 0).all(1)
+    else:
+        hands = [k.xy[:, where] for k in (reference, result)]
+        usable &= (reference.confidence[:, where] > 0).all(1) & (result.confidence[:, where] > 0).all(1)
+    first, second = (finger_angles(hand.astype(np.float64)) for hand in hands)
+    return np.where(usable, np.degrees(np.abs(first - second)).mean(-1), np.nan)
+
+
+def face_signals(keypoints: Keypoints, min_confidence: float = 0.0) -> dict[str, np.ndarray]:
+    """Opening of the mouth and height of the brows: (T,) each, in eye distances, NaN where no face is found."""
+    face = keypoints.xy[:, FACE].astype(np.float64)
+    distance = _eye_distance(face)
+    usable = found(keypoints, "face", min_confidence) & (distance > 0)
+    distance = np.where(usable, distance, 1.0)
+    upper, lower = INNER_LIPS
+    mouth = np.linalg.norm(face[:, upper] - face[:, lower], axis=-1) / distance
+    lifts = [np.linalg.norm(face[:, b].mean(1) - face[:, e].mean(1), axis=-1) for b, e in BROWS_AND_EYES]
+    brow = np.mean(lifts, axis=0) / distance
+    return {"mouth": np.where(usable, mouth, np.nan), "brow": np.where(usable, brow, np.nan)}
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, int, str]:
+    """Pearson correlation of two signals over the frames where both exist.
+
+    Returns:
+        The correlation, the number of frames, and why there is none (then the first is NaN).
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    count = int(both.sum())
+    if count < 3:
+        return float("nan"), count, "the face is found in both clips in fewer than 3 frames"
+    first, second = first[both], second[both]
+    if first.std() < STILL:
+        return float("nan"), count, "it does not move in the clip compared with"
+    if second.std() == 0:
+        return 0.0, count, ""
+    return float(np.corrcoef(first, second)[0, 1]), count, ""

@@ -1,0 +1,157 @@
+"""Networks that turn frames and words into features; loaded from local files only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, normalize
+from transformers import CLIPModel, CLIPTokenizer
+from transformers.image_processing_base import ImageProcessingMixin
+from transformers.utils import logging as transformers_logging
+
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import require_file
+
+#: Mean and deviation of the pictures that OpenAI's CLIP was trained on, for folders without a preprocessor.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class FrameNetwork(Protocol):
+    """What FID and KID need of a network."""
+
+    name: str
+
+    def frames(self, frames: np.ndarray) -> Tensor:
+        """Return the features (N, D) float32 of frames (N, H, W, 3) uint8."""
+        ...
+
+
+def device() -> torch.device:
+    """Return the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Clip:
+    """CLIP with both towers.
+
+    The whole frame is scaled to the network's square input (bicubic, antialiased). CLIP's own
+    preprocessing would crop the middle of a frame that is not square, and hands with it.
+
+    Args:
+        where: folder in the layout of transformers' CLIPModel, or a hub id in the local cache.
+        name: what tables call it.
+
+    Raises:
+        DiffSignError: if there is no such model here.
+    """
+
+    def __init__(self, where: str | Path, name: str) -> None:
+        self.name = name
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        try:
+            model = CLIPModel.from_pretrained(str(where), local_files_only=True, dtype=torch.float32)
+            self._tokenizer = CLIPTokenizer.from_pretrained(str(where), local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+            raise DiffSignError(
+                f"no CLIP model (config, weights and tokenizer in the layout of transformers) at '{where}': "
+                f"{str(error).splitlines()[0].rstrip('.')}. Give a folder, or an id fetched with `hf download`."
+            ) from error
+        self._model = model.eval().to(device())  # type: ignore[arg-type]
+        try:
+            preprocessing, _ = ImageProcessingMixin.get_image_processor_dict(str(where), local_files_only=True)
+        except OSError:
+            preprocessing = {}
+        mean, std = preprocessing.get("image_mean", CLIP_MEAN), preprocessing.get("image_std", CLIP_STD)
+        self._mean, self._std = (torch.tensor(v, device=device()).view(1, 3, 1, 1) for v in (mean, std))
+        self.size: int = model.config.vision_config.image_size  # pyright: ignore
+
+    @torch.inference_mode()
+    def frames(self, frames: np.ndarray) -> Tensor:
+        """Embed frames: (N, H, W, 3) uint8 to (N, D) float32, as projected, not normalised."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device()).permute(0, 3, 1, 2).float() / 255
+        if pixels.shape[-2:] != (self.size, self.size):
+            pixels = interpolate(pixels, (self.size, self.size), mode="bicubic", antialias=True).clamp(0, 1)
+        pooled = self._model.vision_model((pixels - self._mean) / self._std).pooler_output
+        return self._model.visual_projection(pooled).cpu()
+
+    @torch.inference_mode()
+    def words(self, texts: Sequence[str]) -> Tensor:
+        """Embed sentences: (N, D) float32, as projected, not normalised; longer ones are cut as CLIP does."""
+        length = self._model.config.text_config.max_position_embeddings  # pyright: ignore
+        tokens = self._tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+        )
+        tokens = {name: value.to(device()) for name, value in tokens.items()}
+        pooled = self._model.text_model(**tokens).pooler_output
+        return self._model.text_projection(pooled).cpu()
+
+
+class Inception:
+    """The Inception v3 of FID, if torch-fidelity is installed.
+
+    Args:
+        weights: file with torch-fidelity's weights; None takes what torch-fidelity has cached.
+
+    Raises:
+        DiffSignError: if torch-fidelity or its weights are missing.
+    """
+
+    name = "Inception v3 (torch-fidelity, 2048 features)"
+
+    def __init__(self, weights: str | None) -> None:
+        if weights is None:
+            raise DiffSignError(
+                "evaluate: 'inception_weights' is missing; fid_network inception needs the file "
+                "weights-inception-2015-12-05-6726825d.pth of torch-fidelity."
+            )
+        path = require_file(weights, "Inception weights")
+        try:
+            import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise DiffSignError(
+                "fid_network inception needs the package torch-fidelity (and torchvision of the same build as torch); "
+                "install them, or set fid_network to clip."
+            ) from error
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        self._model = NoTrainInceptionV3(
+            name="inception-v3-compat", features_list=["2048"], feature_extractor_weights_path=str(path)
+        ).to(device())
+
+    @torch.inference_mode()
+    def frames(self, frames: np.ndarray) -> Tensor:
+        """Return Inception's features of frames: (N, H, W, 3) uint8 to (N, 2048) float32."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device()).permute(0, 3, 1, 2)
+        return self._model(pixels).cpu()
+
+
+def directional_similarity(source: Tensor, result: Tensor, words_source: Tensor, words_result: Tensor) -> np.ndarray:
+    """CLIP directional similarity of frames (Gal et al. 2022, StyleGAN-NADA; Brooks et al. 2023).
+
+    Args:
+        source: (T, D) embeddings of the source's frames.
+        result: (T, D) embeddings of the result's frames.
+        words_source: (D,) embedding of the source's caption.
+        words_result: (D,) embedding of the result's caption.
+
+    Returns:
+        (T,) cosine between the change of the picture and the change of the words, both of unit
+        embeddings; NaN where one of them does not change.
+    """
+    picture = normalize(result.double(), dim=-1) - normalize(source.double(), dim=-1)
+    words = normalize(words_result.double(), dim=-1) - normalize(words_source.double(), dim=-1)
+    lengths = picture.norm(dim=-1) * words.norm()
+    cosine = (picture @ words) / lengths
+    return torch.where(lengths > 1e-9, cosine, torch.nan).numpy()
+
+
+def reference_similarity(frames: Tensor, references: Tensor) -> np.ndarray:
+    """Mean cosine of frames (T, D) with reference pictures (R, D): (T,)."""
+    return (normalize(frames.double(), dim=-1) @ normalize(references.double(), dim=-1).T).mean(-1).numpy()

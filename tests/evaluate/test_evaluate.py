@@ -1,0 +1,209 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture
+from PIL import Image
+from typer.testing import CliRunner
+
+from diffsign.cli import app
+from diffsign.core.clip import read_clip, write_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.figures import DEFINITIONS
+from diffsign.core.keypoints import save_keypoints
+from diffsign.core.metrics import Figure, Metrics, figure, load_metrics, save_metrics, to_series
+from diffsign.core.settings.evaluate import EvaluateSettings
+from diffsign.evaluate import Inputs, evaluate
+from diffsign.evaluate.distribution import as_released, frechet_distance
+from diffsign.evaluate.networks import Clip
+from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
+
+
+def run(files: dict[str, Path], settings: EvaluateSettings | None = None, **changes) -> Metrics:
+    inputs = Inputs(**({"source_text": "a person signing", "signer_text": "a man in blue"} | files | changes))
+    return evaluate(inputs, settings or EvaluateSettings(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def metrics(files: dict[str, Path]) -> Metrics:
+    return run(files)
+
+
+def test_every_defined_figure_is_measured_or_gives_its_reason(metrics: Metrics) -> None:
+    assert set(metrics.figures) == set(DEFINITIONS)
+    for name, measured in metrics.figures.items():
+        assert (measured.value is None) == (measured.reason is not None), name
+    assert metrics.figures["reference_similarity"].reason == "no reference picture describes the signer"
+    assert {len(series) for series in metrics.series.values()} == {FRAMES}
+    assert (metrics.frames, metrics.width, metrics.height, metrics.fps) == (FRAMES, WIDTH, HEIGHT, FPS)
+    assert metrics.stand_in and metrics.kind == "text"
+
+
+def test_networks_are_named(metrics: Metrics) -> None:
+    for name in ("fid", "fid_released", "kid", "directional_similarity"):
+        assert metrics.figures[name].network == "CLIP of the family demo"
+    assert metrics.figures["hands_redetected_source"].network == "test"
+    assert metrics.figures["ssim_successive"].network is None
+
+
+def test_the_lost_hand_is_counted(metrics: Metrics) -> None:
+    assert metrics.value("right_hand_redetected_source") == pytest.approx(1 - 1 / FRAMES)
+    assert metrics.value("hands_redetected_avatar") == pytest.approx(1 - 1 / (2 * FRAMES))
+    assert metrics.figures["hands_redetected_avatar"].frames == 2 * FRAMES
+    assert metrics.series["right_hand_found_result"] == [1, 1, 0, 1, 1]
+
+
+def test_ssim_advances_and_the_released_one_does_not(metrics: Metrics, files: dict[str, Path]) -> None:
+    grey = to_grey(read_clip(files["result"])[0])
+    successive = ssim_pairs(grey[:-1], grey[1:]).mean()
+    first = np.mean([ssim_uniform(grey[0], frame) for frame in grey[1:]])
+    assert metrics.value("ssim_successive") == pytest.approx(successive, abs=1e-5)
+    assert metrics.value("ssim_first_frame") == pytest.approx(first, abs=1e-9)
+    assert metrics.figures["ssim_successive"].frames == FRAMES - 1
+
+
+def test_fid_rests_on_the_frames_and_the_released_one_on_their_negatives(
+    metrics: Metrics, files: dict[str, Path], tiny_clip: Path
+) -> None:
+    clip = Clip(tiny_clip, "tiny")
+    frames = {name: read_clip(files[name])[0] for name in ("source", "result")}
+    plain = frechet_distance(*(clip.frames(f) for f in frames.values()))
+    wrapped = frechet_distance(*(clip.frames(as_released(f)) for f in frames.values()))
+    assert metrics.value("fid") == pytest.approx(plain, rel=1e-3)
+    assert metrics.value("fid_released") == pytest.approx(wrapped, rel=1e-3)
+    assert abs(plain - wrapped) > 0.05 * plain
+
+
+def test_batches_do_not_change_the_figures(metrics: Metrics, files: dict[str, Path]) -> None:
+    small = run(files, EvaluateSettings(batch_size=2))
+    for name in set(DEFINITIONS) - {"reference_similarity"}:
+        assert small.value(name) == pytest.approx(metrics.value(name), rel=1e-4, abs=1e-6), name
+
+
+def test_the_same_input_gives_the_same_bits(metrics: Metrics, files: dict[str, Path]) -> None:
+    assert run(files) == metrics
+
+
+def test_a_result_that_is_the_source_is_perfect(files: dict[str, Path]) -> None:
+    metrics = run(files | {"result": files["source"], "result_keypoints": files["source_keypoints"]})
+    assert metrics.value("fid") == pytest.approx(0, abs=1e-5)
+    assert metrics.value("flicker") == pytest.approx(1)
+    assert metrics.value("hands_redetected_source") == 1
+    assert metrics.value("hands_pck_source") == 1
+    assert metrics.value("ssim_successive") == pytest.approx(metrics.value("ssim_successive_source"))
+    assert metrics.figures["directional_similarity"].reason == "neither picture nor words change from source to signer"
+
+
+def test_references_and_no_words(files: dict[str, Path], tmp_path: Path) -> None:
+    picture = tmp_path / "wide picture.png"
+    Image.fromarray(make_picture(0)).save(picture)
+    metrics = run(files, signer_text=None, references=(picture,))
+    assert metrics.kind == "image"
+    assert metrics.figures["directional_similarity"].reason == "no words describe the signer"
+    assert -1 <= (metrics.value("reference_similarity") or -9) <= 1
+
+
+def test_a_result_of_another_size_is_brought_to_the_sources(files: dict[str, Path], tmp_path: Path) -> None:
+    large = [frame.repeat(2, 0).repeat(2, 1) for frame in read_clip(files["source"])[0]]
+    write_clip(tmp_path / "large.mkv", large, FPS)
+    metrics = run(files | {"result": tmp_path / "large.mkv"})
+    assert metrics.value("ssim_successive") == pytest.approx(metrics.value("ssim_successive_source"), abs=1e-5)
+    assert metrics.width == WIDTH
+
+
+def test_without_flow_or_clip_the_figures_give_their_reason(files: dict[str, Path], tmp_path: Path) -> None:
+    manifest = tmp_path / "bare.json"
+    manifest.write_text(json.dumps({"family": "bare"}))
+    metrics = run(files | {"family": manifest, "mask": tmp_path / "none.mkv"}, EvaluateSettings(flow=False))
+    assert metrics.figures["flicker"].value is None
+    assert "names no CLIP" in (metrics.figures["fid"].reason or "")
+    assert metrics.value("hands_pck_source") == 1
+
+
+def test_one_frame(files: dict[str, Path], tmp_path: Path) -> None:
+    single = {}
+    for name in ("source", "avatar", "mask", "result"):
+        single[name] = tmp_path / f"{name}.mkv"
+        write_clip(single[name], read_clip(files[name])[0][:1], FPS)
+    for name in ("source_keypoints", "avatar_keypoints", "result_keypoints"):
+        single[name] = tmp_path / f"{name}.npz"
+        save_keypoints(single[name], make_keypoints(frames=1))
+    metrics = run(files | single)
+    assert metrics.figures["ssim_successive"].reason == "the clip has a single frame"
+    assert metrics.figures["fid"].reason == "fewer than two frames"
+    assert metrics.value("hands_pck_source") == 1
+
+
+def test_clips_of_different_length_are_named(files: dict[str, Path], tmp_path: Path) -> None:
+    write_clip(tmp_path / "short.mkv", read_clip(files["result"])[0][:3], FPS)
+    with pytest.raises(DiffSignError, match=f"the source .* has {FRAMES} frames and the result .*short.mkv' has 3"):
+        run(files | {"result": tmp_path / "short.mkv"})
+
+
+def test_keypoints_of_different_length_are_named(files: dict[str, Path], tmp_path: Path) -> None:
+    save_keypoints(tmp_path / "short.npz", make_keypoints(frames=3))
+    with pytest.raises(DiffSignError, match=r"short.npz' are of 3 frames, but the source"):
+        run(files | {"avatar_keypoints": tmp_path / "short.npz"})
+
+
+def test_bad_files_are_named(files: dict[str, Path], tmp_path: Path) -> None:
+    text = tmp_path / "picture.png"
+    text.write_text("not a picture")
+    with pytest.raises(DiffSignError, match=r"reference picture '.*picture.png' cannot be read"):
+        run(files, references=(text,))
+    with pytest.raises(DiffSignError, match="is not JSON"):
+        run(files | {"family": text})
+    with pytest.raises(DiffSignError, match="does not exist"):
+        run(files | {"result": tmp_path / "no.mkv"})
+
+
+def arguments(files: dict[str, Path], out: Path) -> list[str]:
+    flags = [f"--{name.replace('_', '-')}={path}" for name, path in files.items() if name != "result"]
+    return ["evaluate", str(files["result"]), str(out), *flags, "--video", "v", "--signer", "s", "--threads", "1"]
+
+
+def test_the_command_writes_what_loads_again(files: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "metrics.json"
+    result = CliRunner().invoke(app, [*arguments(files, out), "--signer-text", "a man in blue", "--batch-size", "3"])
+    assert result.exit_code == 0, result.output
+    metrics = load_metrics(out)
+    assert (metrics.video, metrics.signer, metrics.kind) == ("v", "s", "text")
+    assert "NaN" not in out.read_text()
+
+
+def test_a_failing_command_leaves_nothing(files: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "metrics.json"
+    result = CliRunner().invoke(app, [*arguments(files | {"result": tmp_path / "no.mkv"}, out)])
+    assert isinstance(result.exception, DiffSignError)
+    assert not out.exists()
+
+
+def test_metrics_round_trip_and_refuse_other_files(metrics: Metrics, tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    save_metrics(path, metrics)
+    assert load_metrics(path) == metrics
+    for text, message in {
+        "nonsense": "is not a metrics file",
+        "[1]": "holds 'list'",
+        '{"format": "other"}': "holds 'other'",
+        '{"format": "diffsign-metrics", "version": 99}': "newer than",
+        '{"format": "diffsign-metrics", "version": 1}': "'video' is missing",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(DiffSignError, match=message):
+            load_metrics(path)
+    with pytest.raises(DiffSignError, match="does not exist"):
+        load_metrics(tmp_path / "none.json")
+
+
+def test_values_that_are_not_finite_become_null_with_a_reason() -> None:
+    assert figure(float("nan"), 3, reason="why") == Figure(value=None, frames=3, reason="why")
+    assert figure(1.0, 0).reason == "not defined for this clip"
+    assert to_series(np.array([np.nan, 1.23456789])) == [None, 1.234568]
+
+
+def test_a_figure_without_a_definition_is_not_written(metrics: Metrics, tmp_path: Path) -> None:
+    odd = metrics.model_copy(update={"figures": {"odd": Figure(value=1.0, frames=1)}})
+    with pytest.raises(ValueError, match="odd"):
+        save_metrics(tmp_path / "m.json", odd)
