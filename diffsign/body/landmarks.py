@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from diffsign.core.anny import AnnyBody
 from diffsign.core.skeleton import JOINTS
@@ -130,7 +130,7 @@ class FaceSurface:
         forward = normal[:, 2] > -0.3 * np.linalg.norm(normal, axis=1)
         self.front = np.flatnonzero(head[self.faces].all(1) & ~self.inside[self.faces].any(1) & forward)
         self.used = np.unique(self.faces[self.front])
-        self.tree = cKDTree(vertices[self.used])
+        self.tree = KDTree(vertices[self.used])
 
     def attach(self, point: np.ndarray) -> tuple[int, np.ndarray]:
         """Return the face nearest to a point (3,) and the weights (3,) of its corners."""

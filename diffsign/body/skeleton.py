@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from diffsign.core.anny import JAW_OPEN, JAW_SIDE, AnnyBody
@@ -20,9 +20,7 @@ def expression_directions(anny: AnnyBody) -> np.ndarray:
     """Return the facial actions (52, V, 3) as offsets in metres, body-file order, Left and Right mirror images."""
     offsets = anny.action_shapes[:, anny.order]
     swapped = [
-        anny.actions.index(
-            name.replace("Left", "Right") if name.endswith("Left") else name.replace("Right", "Left")
-        )
+        anny.actions.index(name.replace("Left", "Right") if name.endswith("Left") else name.replace("Right", "Left"))
         for name in anny.actions
     ]
     return (offsets + offsets[swapped][:, anny.mirror] * [-1.0, 1.0, 1.0]) / 2
@@ -84,7 +82,9 @@ def jaw_correctives(
         rotation, moved = _about_jaw(np.eye(3)[axis] * angle, vertices, jaw)
         share = weights[:, JAW, None]
         blended = np.eye(3) + share[..., None] * (rotation - np.eye(3))
-        found[(JAW - 1) * 9 + entry] = np.linalg.solve(blended, (wanted - share * moved)[..., None])[..., 0] / np.sin(angle)
+        found[(JAW - 1) * 9 + entry] = np.linalg.solve(blended, (wanted - share * moved)[..., None])[..., 0] / np.sin(
+            angle
+        )
     return found
 
 
@@ -104,7 +104,7 @@ def joint_regressor(anny: AnnyBody, vertices: np.ndarray, joints: np.ndarray, ex
     eyes = {joint: np.argsort(anny.order)[anny.dominant(bone)] for joint, bone in EYES.items()}
     inside = np.concatenate([*eyes.values(), np.argsort(anny.order)[anny.tongue]])
     skin = np.setdiff1d(np.arange(len(mean)), inside)
-    tree = cKDTree(mean[skin])
+    tree = KDTree(mean[skin])
     regressor = np.zeros((len(JOINTS), len(mean)))
     for joint, name in enumerate(JOINTS):
         if name.startswith("right_"):

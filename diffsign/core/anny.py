@@ -8,9 +8,7 @@ rotations of SMPL-X's 55 joints. Skinning is Anny's own.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +17,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from diffsign.core.errors import DiffSignError, nearest
-from diffsign.core.skeleton import JOINTS, PARENTS
+from diffsign.core.skeleton import JOINTS, world_transforms
 
 #: Anny's axes to SMPL-X's: (x, y, z) becomes (x, z, −y).
 AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -59,10 +57,6 @@ JOINT_BONES: dict[str, str] = {
     },
 }
 
-#: Vertices with the number that ``smplx`` gives to points of the body, and how they are found on Anny:
-#: the left one of each pair; the right one is its mirror image.
-LEFT_OF = {"nose": "nose", "reye": "leye", "rear": "lear"}
-
 #: What opening the jaw by its blend shape amounts to, as a rotation about :meth:`AnnyBody.jaw`: radians.
 JAW_OPEN = np.radians(22.6)
 JAW_SIDE = np.radians(6.0)
@@ -90,12 +84,9 @@ def frame(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 
 def world_rotations(rotvecs: np.ndarray) -> np.ndarray:
-    """Return the world rotations (T, 55, 3, 3) of joints rotated by ``rotvecs`` (T, 55, 3) relative to their parents."""
+    """Return world rotations (T, 55, 3, 3) of joints rotated by ``rotvecs`` (T, 55, 3) relative to their parents."""
     local = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
-    world = np.empty_like(local)
-    for joint, parent in enumerate(PARENTS):
-        world[:, joint] = local[:, joint] if parent < 0 else world[:, parent] @ local[:, joint]
-    return world
+    return world_transforms(local, np.zeros((1, len(JOINTS), 3)))[0]
 
 
 @dataclass(frozen=True)
@@ -136,14 +127,12 @@ class AnnyBody:
     def __init__(self) -> None:
         import torch
 
-        # Warp, Anny's skinning library, reports its devices on standard output when it starts.
-        with contextlib.redirect_stdout(open(os.devnull, "w")), warnings.catch_warnings():  # noqa: SIM115, PTH123
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import anny
-            import warp
 
-            warp.config.quiet = True
-            self.model: Any = anny.Anny(local_changes="default", facial_actions="all")
+            # Plain torch skinning: Warp, the default, compiles kernels and talks about its devices.
+            self.model: Any = anny.Anny(local_changes="default", facial_actions="all", skinning_method="lbs")
             self._coco: Any = anny.KeypointsRegressor.coco(self.model)
         self._torch = torch
         model = self.model
@@ -160,7 +149,8 @@ class AnnyBody:
         np.add.at(weights, (np.arange(count)[:, None], indices), model.vertex_bone_weights.numpy())
         self.bone_weights = weights
         template = model.template_vertices.numpy()
-        self._mirror = cKDTree(template * [-1.0, 1.0, 1.0]).query(template)[1]
+        _, images = KDTree(template * [-1.0, 1.0, 1.0]).query(template)
+        self._mirror = np.asarray(images)
         self.order = np.arange(count)
         self.landmarks = self._number_landmarks()
         self.jaw_vertices = self._find_jaw()
@@ -192,10 +182,11 @@ class AnnyBody:
         rest = self.rest_vertices({})
         points = dict(zip(self._coco.labels, self._coco.regression_weights.numpy() @ rest, strict=True))
         heads = self.model.template_bone_heads.numpy() @ AXES.T
-        skin = cKDTree(rest)
+        skin = KDTree(rest)
 
         def near(name: str) -> int:
-            return int(skin.query(points[name])[1])
+            _, found = skin.query(points[name])
+            return int(found)
 
         def farthest(bone: str) -> int:
             vertices = self.dominant(bone)
@@ -225,7 +216,7 @@ class AnnyBody:
     def _find_jaw(self) -> np.ndarray:
         """Return the two vertices, mirror images, whose middle lies nearest to the axis that ``jawOpen`` turns about.
 
-        The axis is that of the rotation in the plane of symmetry fitted to the vertices that the blend shape moves most.
+        The axis is that of the rotation, in the plane of symmetry, fitted to the vertices that the shape moves most.
         """
         rest = self.rest_vertices({})
         moved = self.action_shapes[self.actions.index("jawOpen")]
@@ -261,7 +252,7 @@ class AnnyBody:
                     raise DiffSignError(f"Anny has no phenotype '{name}'{nearest(name, known)}.")
                 if known is self.phenotypes and not 0.0 <= float(value) <= 1.0:
                     raise DiffSignError(f"the phenotype '{name}' must lie in 0 to 1, not {value}.")
-        pose, phenotypes, changes, actions = self.model.get_tensor_inputs(None, dict(phenotype), local_changes, None)
+        _, phenotypes, changes, actions = self.model.get_tensor_inputs(None, dict(phenotype), local_changes, None)
         return self.model._get_phenotype_blendshape_coefficients(phenotypes, changes, actions)
 
     def rest_vertices(
@@ -355,7 +346,10 @@ class AnnyBody:
         return rest.vertices[self.jaw_vertices].mean(axis=0)
 
     def shape_actions(self, rotvecs: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Return the facial actions (T, 52) with the jaw's rotation in ``rotvecs`` (T, 55, 3) added: Anny has no jaw bone."""
+        """Return the facial actions (T, 52) with the jaw's turn, from ``rotvecs`` (T, 55, 3), added.
+
+        Anny has no jaw bone; its blend shapes open the jaw and move it sideways.
+        """
         actions = np.array(actions, dtype=np.float64)
         jaw = np.sin(rotvecs[:, JOINTS.index("jaw")])
         for name, amount in (

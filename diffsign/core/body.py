@@ -377,7 +377,7 @@ def _without_objects(path: Path, arrays: dict[str, np.ndarray], has_objects: boo
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "body.npz"
-        np.savez(copy, **{name: array for name, array in arrays.items()})  # type: ignore[arg-type]
+        np.savez(copy, **arrays)  # type: ignore[arg-type]
         yield copy
 
 
@@ -408,7 +408,9 @@ def _parts(weights: np.ndarray, arrays: dict[str, np.ndarray], faces: np.ndarray
     marks = faces[np.concatenate([arrays["lmk_faces_idx"], arrays["dynamic_lmk_faces_idx"][0]]).astype(np.int64)]
     points = arrays["v_template"][marks.ravel()]
     low, high = points.min(axis=0), points.max(axis=0)
-    inside = np.all((arrays["v_template"] >= low - 1e-6)[:, [0, 2]] & (arrays["v_template"] <= high + 0.02)[:, [0, 2]], axis=1)
+    inside = np.all(
+        (arrays["v_template"] >= low - 1e-6)[:, [0, 2]] & (arrays["v_template"] <= high + 0.02)[:, [0, 2]], axis=1
+    )
     tall = (arrays["v_template"][:, 1] >= low[1] - 1e-6) & (arrays["v_template"][:, 1] <= high[1] + 0.03)
     return {
         "upper_body": np.flatnonzero(np.isin(regions, ("torso", "neck", "upper_arm", "forearm", "head", "eye"))),

@@ -52,9 +52,7 @@ PARENTS: list[int] = [JOINTS.index(_PARENT_NAMES[name]) if name in _PARENT_NAMES
 
 #: Index of each joint's mirror image.
 MIRROR: list[int] = [
-    JOINTS.index(
-        name.replace("left_", "right_", 1) if name.startswith("left_") else name.replace("right_", "left_", 1)
-    )
+    JOINTS.index(name.replace("left_", "right_", 1) if name.startswith("left_") else name.replace("right_", "left_", 1))
     for name in JOINTS
 ]
 
