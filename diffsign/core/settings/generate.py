@@ -1,0 +1,63 @@
+"""Settings of ``diffsign fetch``, ``encode`` and ``generate``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from diffsign.core.settings import Settings
+from diffsign.core.settings.family import ControlName, DType
+
+
+class FetchSettings(Settings):
+    """Which parts of a family are needed."""
+
+    controls: list[ControlName] | None = Field(
+        None, description="Controls whose ControlNets are needed; by default those with a scale above 0 in the family."
+    )
+    ip_adapter: bool = Field(True, description="The IP-Adapter and its image encoder, for signers given by pictures.")
+    clip: bool = Field(False, description="The CLIP model that judges the result.")
+    preset: str | None = Field(None, description="Preset whose LoRA is needed; by default the family's.")
+
+
+class GenerateSettings(Settings):
+    """How a signer is generated. What is null is taken from the model family."""
+
+    preset: str | None = Field(None, description="Way to sample, by its name in the family.")
+    steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps.")
+    guidance_scale: float | None = Field(
+        None, ge=0, le=50, description="Classifier-free guidance; up to 1 switches it off, and the negative prompt."
+    )
+    controls: dict[ControlName, float] | None = Field(
+        None, description="Controls to follow, with their conditioning scales, such as {pose: 1.0, canny: 0.8}."
+    )
+    control_start: float = Field(0.0, ge=0, le=1, description="Share of the steps before the controls set in.")
+    control_end: float = Field(1.0, ge=0, le=1, description="Share of the steps after which the controls let go.")
+    ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
+    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise.")
+    noise: Literal["shared", "frame"] = Field(
+        "shared", description="shared starts every frame from the same noise, as the paper did; frame from its own."
+    )
+    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Width of the result in pixels.")
+    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Height of the result in pixels.")
+    batch_size: int = Field(8, ge=1, le=256, description="Frames denoised together; less for less memory.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
+    dtype: DType | None = Field(None, description="Precision; by default the family's on a GPU, float32 on a CPU.")
+    offload: Literal["none", "model", "sequential"] = Field(
+        "none", description="Keep networks in main memory while they wait (model), or every layer (sequential, slow)."
+    )
+    vae_tiling: bool = Field(False, description="Decode large pictures in tiles, for small cards.")
+    compile: bool = Field(
+        False, description="Compile the networks with torch.compile; pays off for long clips on GPUs."
+    )
+
+    @field_validator("controls")
+    @classmethod
+    def _scales(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        for name, scale in (value or {}).items():
+            if not 0 <= scale <= 2:
+                raise ValueError(f"the scale of '{name}' is {scale:g}; it must be from 0 to 2")
+        if value is not None and not any(value.values()):
+            raise ValueError("at least one control needs a scale above 0")
+        return value
