@@ -10,6 +10,8 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
+from diffsign.core.errors import DiffSignError
+from diffsign.core.settings.detect import DetectSettings
 from diffsign.core.settings.ingest import IngestSettings
 
 log = logging.getLogger(__name__)
@@ -56,3 +58,32 @@ def ingest(
         preview=preview,
     )
     log.info("%s: %d frames at %g frames per second.", clip, frames, settings.fps)
+
+
+@app.command()
+@with_settings(DetectSettings)
+def detect(
+    clip: Annotated[Path, typer.Argument(help="Clip of a person signing.")],
+    keypoints: Annotated[Path, typer.Argument(help="Keypoints to write (.npz).")],
+    openpose: Annotated[
+        Path | None, typer.Option(help="Folder of OpenPose JSON of the clip, read instead of running a detector.")
+    ] = None,
+    preview: Annotated[Path | None, typer.Option(help="Also write the clip with its keypoints drawn (.mp4).")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processors to use.", show_default="all that there are")
+    ] = None,
+    *,
+    settings: DetectSettings,
+) -> None:
+    """Find the points of body, hands and face in every picture."""
+    from diffsign.core.keypoints import save_keypoints
+    from diffsign.detect import detect_clip, read_openpose, summarise
+    from diffsign.detect.preview import write_preview
+
+    if settings.detector == "openpose" and openpose is None:
+        raise DiffSignError("detector is openpose, so --openpose must name the folder of OpenPose's JSON.")
+    found = read_openpose(openpose, clip) if openpose else detect_clip(clip, settings, threads)
+    if preview:
+        write_preview(clip, found, preview)
+    save_keypoints(keypoints, found)
+    log.info("%s: %s.", keypoints, summarise(found))
