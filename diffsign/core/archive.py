@@ -18,8 +18,14 @@ def save_archive(path: str | Path, kind: str, version: int, arrays: Mapping[str,
         np.savez_compressed(stream, format=np.array(kind), version=np.array(version), **arrays)
 
 
-def load_archive(path: str | Path, kind: str, version: int) -> dict[str, np.ndarray]:
+def load_archive(path: str | Path, kind: str, version: int, *, foreign: bool = False) -> dict[str, np.ndarray]:
     """Read an archive written by :func:`save_archive`.
+
+    Args:
+        path: the file.
+        kind: name of the format that is expected.
+        version: newest version that is understood.
+        foreign: also take an archive that names no format, made by other hands.
 
     Raises:
         DiffSignError: if the file is missing, is no ``.npz``, holds another record, or comes from
@@ -31,6 +37,8 @@ def load_archive(path: str | Path, kind: str, version: int) -> dict[str, np.ndar
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DiffSignError(f"'{path}' cannot be read as a {kind} file (.npz): {error}.") from error
+    if foreign and "format" not in arrays:
+        return arrays
     found = str(arrays.pop("format", "no format key"))
     found_version = int(arrays.pop("version", 0))
     if found != kind:

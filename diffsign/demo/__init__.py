@@ -1,0 +1,1 @@
+"""The synthetic test signer: a seed becomes a person who signs a phrase, with every joint known."""

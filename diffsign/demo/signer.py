@@ -1,0 +1,79 @@
+"""The synthetic signer: from a seed to truth and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffsign.core.anny import load_anny
+from diffsign.core.settings.demo import DemoSettings
+from diffsign.core.truth import Recipe, Truth
+from diffsign.demo.camera import frame_signer
+from diffsign.demo.choreography import choreograph, drift
+from diffsign.demo.face import facial_tracks
+from diffsign.demo.kinematics import PELVIS, SHOULDER, SPINE3, WRIST
+from diffsign.demo.person import Person, random_person
+from diffsign.demo.phrase import compose, glosses
+
+#: Where the picture cuts the body: share of the way from the pelvis to the shoulders.
+CUT = {"waist": 0.12, "chest": 0.42}
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A person who has signed: the body and the truth of every frame."""
+
+    person: Person
+    truth: Truth
+
+
+def perform(settings: DemoSettings) -> Performance:
+    """Choose a person and a phrase by the seed, and let the person sign it.
+
+    The same settings give the same numbers bit for bit. Person, phrase, camera and small movements each have a random
+    stream of their own, so that a longer clip shows the same person.
+    """
+    streams = [np.random.default_rng([settings.seed, stream]) for stream in range(5)]
+    person = random_person(streams[0], settings.age)
+    frames = max(1, round(settings.seconds * settings.fps))
+    times = np.arange(frames) / settings.fps
+    phrase = compose(streams[1], settings.seconds)
+    left_handed = bool(streams[0].random() < 0.1)
+    actions, jaw = facial_tracks(phrase, times, settings.fps, load_anny().actions, streams[2])
+    rotvecs = choreograph(person.figure, phrase, times, settings.fps, jaw, left_handed, streams[3])
+    sway = drift(streams[3], times, 0.004)
+    camera, place = _camera(person, rotvecs, settings, streams[4])
+    recipe = Recipe(
+        person.phenotype,
+        person.local_changes,
+        rotvecs.astype(np.float32),
+        actions.astype(np.float32),
+        (sway + place).astype(np.float32),
+    )
+    vertices, joints = recipe.pose()
+    truth = Truth(
+        joints.astype(np.float32), camera, settings.fps, recipe, vertices, settings.seed,
+        glosses=tuple(glosses(phrase, times)),
+    )  # fmt: skip
+    return Performance(person, truth)
+
+
+def _camera(person: Person, rotvecs: np.ndarray, settings: DemoSettings, rng: np.random.Generator):  # noqa: ANN202
+    from scipy.spatial.transform import Rotation
+
+    skeleton = person.figure.skeleton
+    matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
+    positions, orientations = skeleton.forward(matrices)
+    tips = skeleton.fingertips(positions, orientations)
+    shoulders = skeleton.joints[list(SHOULDER.values()), 1].mean()
+    low = skeleton.joints[PELVIS, 1] + CUT[settings.framing] * (shoulders - skeleton.joints[PELVIS, 1])
+    # Hands count when they are up; lowered ones are meant to be out of the picture.
+    hands = np.concatenate([tips.reshape(-1, 3), positions[:, list(WRIST.values())].reshape(-1, 3)])
+    raised = hands[hands[:, 1] > low + 0.1 * (shoulders - low)]
+    head = positions[:, SPINE3] * [1, 0, 1] + [0, person.head_top, 0]
+    cut = head * [1, 0, 1] + [0, low, 0]
+    return frame_signer(
+        np.concatenate([raised, head, cut * [1, 0.5, 1] + head * [0, 0.5, 0]]),
+        low, person.head_top, settings.width, settings.height, settings.roll, rng,
+    )  # fmt: skip
