@@ -137,7 +137,9 @@ def load_truth(path: str | Path) -> Truth:
 def _camera(path: str | Path, arrays: dict[str, np.ndarray]) -> Camera:
     for name, shape in (("K", (3, 3)), ("R", (3, 3)), ("t", (3,))):
         if name not in arrays:
-            raise DiffSignError(f"truth '{path}' has no camera: '{name}' {shape} is missing (it holds {', '.join(arrays)}).")
+            raise DiffSignError(
+                f"truth '{path}' has no camera: '{name}' {shape} is missing (it holds {', '.join(arrays)})."
+            )
         if arrays[name].shape != shape:
             raise DiffSignError(f"truth '{path}': '{name}' must have the shape {shape}, not {arrays[name].shape}.")
     if "image_size" not in arrays:
@@ -159,7 +161,8 @@ def _joints(path: str | Path, arrays: dict[str, np.ndarray], vertices: np.ndarra
     if "joints" not in arrays:
         if vertices is None:
             raise DiffSignError(
-                f"truth '{path}' holds neither 'vertices' nor 'joints' (it holds {', '.join(arrays)}); see docs/formats.md."
+                f"truth '{path}' holds neither 'vertices' nor 'joints' (it holds {', '.join(arrays)}); "
+                "see docs/formats.md."
             )
         return np.full((len(vertices), len(JOINTS), 3), np.nan, dtype=np.float32)
     given, names = arrays["joints"], [str(name) for name in arrays.get("joint_names", ())]

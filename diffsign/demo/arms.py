@@ -14,8 +14,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from diffsign.demo.solids import Column
 from diffsign.demo.kinematics import ELBOW, SHOULDER, WRIST, Skeleton, unit
+from diffsign.demo.solids import Column
 
 #: Limits in degrees. Turning of the forearm from the thumb-up neutral: palm down, palm up.
 FOREARM_TURN = (-85.0, 85.0)
@@ -47,7 +47,7 @@ class Reach:
 
 
 def _frame(ahead: np.ndarray, aside: np.ndarray) -> np.ndarray:
-    """Orthonormal frames (..., 3, 3) whose columns are ``ahead``, ``aside`` made normal to it, and their cross product."""
+    """Orthonormal frames (..., 3, 3): ``ahead``, ``aside`` made normal to it, and their cross product, as columns."""
     ahead = unit(ahead)
     aside = unit(aside - ahead * np.sum(ahead * aside, axis=-1, keepdims=True))
     return np.stack([ahead, aside, np.cross(ahead, aside)], axis=-1)

@@ -1,8 +1,9 @@
-"""From a phrase to SMPL-X rotations: hands along minimum-jerk paths, arms by inverse kinematics, a body that breathes."""
+"""From a phrase to SMPL-X rotations: minimum-jerk hands, arms by inverse kinematics, a body that is never still."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -65,9 +66,9 @@ class Figure:
             joints = self.skeleton.joints
             return (joints[SHOULDER["left"]] + joints[SHOULDER["right"]]) / 2 - joints[SPINE3]
         if name == "torso":
-            return self.torso.front(self.place("space", out)[1])
+            return self.torso.front(float(self.place("space", out)[1]))
         # Heights and widths of a face in distances between the eyes.
-        across = np.linalg.norm(self.skeleton.joints[EYES[0]] - self.skeleton.joints[EYES[1]])
+        across = float(np.linalg.norm(self.skeleton.joints[EYES[0]] - self.skeleton.joints[EYES[1]]))
         up, aside = {
             "forehead": (0.9, 0.0),
             "temple": (0.45, 1.0),
@@ -79,7 +80,7 @@ class Figure:
             "ear": (-0.2, 1.25),
             "before_face": (-0.3, 0.0),
         }[name]
-        point = self.head.front(self.eyes[1] + up * across, out * aside * across)
+        point = self.head.front(float(self.eyes[1]) + up * across, out * aside * across)
         if name == "ear":
             point[2] = self.eyes[2] - 0.9 * across
         if name == "before_face":
@@ -121,7 +122,7 @@ class _HandPainter:
         self._shapes: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     def shape(self, name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return finger rotations (15, 3) and the points of contact (3,) from the wrist, in the world's axes at rest."""
+        """Return finger rotations (15, 3) and points of contact (3,) from the wrist, in the world's axes at rest."""
         if name not in self._shapes:
             matrices = hand_rotations(self.hand, HANDSHAPES[name])
             local = self.hand.basis.T @ matrices @ self.hand.basis
@@ -164,7 +165,7 @@ class _HandPainter:
         fingers, contacts = self.shape(posture.shape)
         contact = contacts[posture.contact]
         if movement.shape:
-            late_fingers, late_contacts = self.shape(movement.shape)
+            late_fingers, _ = self.shape(movement.shape)
             fingers = fingers + there[:, None, None] * (late_fingers - fingers)
             # The place of the hand is kept, not that of the finger that closes.
         else:
@@ -208,7 +209,7 @@ class _HandPainter:
     def path(self, todo: list[Stroke], torso: tuple, head: tuple) -> _Path:
         """Join strokes by minimum-jerk transitions that swing a little forward."""
         now = self.stroke(todo[0], torso, head)
-        for before, after in zip(todo, todo[1:], strict=False):
+        for before, after in pairwise(todo):
             aim = self.stroke(after, torso, head)
             share = (self.times - before.end) / max(after.start - before.end, 1e-6)
             weight = minimum_jerk(share)

@@ -9,12 +9,14 @@ the fingers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from diffsign.demo.kinematics import FINGER_ORDER, Hand, unit
+from diffsign.core.skeleton import FINGERS as FINGER_ORDER
+from diffsign.demo.kinematics import Hand, unit
 
 Bend = tuple[float, float, float, float]
 
@@ -111,6 +113,8 @@ LETTERS = "ABCDEFIKLORSUVWXY"
 THUMB_LOW = np.array([-40.0, -35.0, -25.0, -15.0, -20.0])
 THUMB_HIGH = np.array([50.0, 55.0, 40.0, 60.0, 75.0])
 THUMB_EASE = np.array([0.0, 0.0, 0.0, 10.0, 10.0])
+#: Where the search for the thumb's angles starts, from ease: at ease, opposed, stretched.
+THUMB_STARTS = np.array([[0, 0, 0, 0, 0], [25, 35, 10, 20, 20], [-20, 0, 0, 0, 0]])
 INDEX, MIDDLE, PINKY, RING, THUMB = range(5)
 ALONG_AXIS, SIDE_AXIS, PALM_AXIS = np.eye(3)
 
@@ -176,11 +180,11 @@ def _target(thumb: Thumb, chains: np.ndarray, bends: np.ndarray, thickness: floa
 def _samples(points: np.ndarray, count: int) -> np.ndarray:
     """``count`` points on each bone of a chain (4, 3)."""
     share = np.linspace(0, 1, count)[:, None]
-    return np.concatenate([a * (1 - share) + b * share for a, b in zip(points, points[1:], strict=False)])
+    return np.concatenate([a * (1 - share) + b * share for a, b in pairwise(points)])
 
 
 def hand_rotations(hand: Hand, shape: Handshape) -> np.ndarray:
-    """Return the rotations (15, 3, 3) that give ``hand`` a handshape, relative to the rest pose, in the world's axes."""
+    """Return the rotations (15, 3, 3) from the rest pose that give ``hand`` a handshape, in the world's axes."""
     bends = np.stack([_finger(hand.chains[i], getattr(shape, FINGER_ORDER[i])) for i in range(4)])
     fingers = np.concatenate([_samples(_pose_chain(hand.chains[i], bends[i])[0], 5) for i in range(4)])
     # The palm: from the wrist to the four knuckles, as thick as a finger and a half.
@@ -202,7 +206,7 @@ def hand_rotations(hand: Hand, shape: Handshape) -> np.ndarray:
             ]
         )
 
-    starts = [THUMB_EASE, THUMB_EASE + [25, 35, 10, 20, 20], THUMB_EASE + [-20, 0, 0, 0, 0]]
+    starts = THUMB_EASE + THUMB_STARTS
     found = min(
         (least_squares(misfit, start, bounds=(THUMB_LOW, THUMB_HIGH), max_nfev=40) for start in starts),
         key=lambda result: result.cost,

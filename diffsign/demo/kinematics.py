@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from diffsign.core.skeleton import FINGERS as FINGER_ORDER
 from diffsign.core.skeleton import JOINTS, PARENTS
 
 SIDES = ("left", "right")
@@ -37,7 +36,7 @@ class Hand:
         basis: (3, 3), columns are the directions of the fingers, of the thumb's side and out of the palm, in the
             world's axes at rest.
         joints: (15, 3) metres, finger joints in the basis, from the wrist.
-        tips: (5, 3) metres, finger tips in the basis, from the wrist; order as :data:`FINGER_ORDER`.
+        tips: (5, 3) metres, finger tips in the basis, from the wrist; order as :data:`diffsign.core.skeleton.FINGERS`.
     """
 
     side: str
@@ -67,7 +66,7 @@ class Skeleton:
 
     Attributes:
         joints: (55, 3) metres.
-        tips: (2, 5, 3) metres, finger tips of the left and the right hand in the order of :data:`FINGER_ORDER`.
+        tips: (2, 5, 3) metres, finger tips of the left and the right hand, in the order of the core skeleton's ``FINGERS``.
     """
 
     joints: np.ndarray

@@ -107,7 +107,8 @@ class Sign:
 #: Facial actions (ARKit's names) of the non-manual markers.
 FACES: dict[str, dict[str, float]] = {
     "neutral": {},
-    "raised": {"browInnerUp": 0.8, "browOuterUpLeft": 0.9, "browOuterUpRight": 0.9, "eyeWideLeft": 0.5, "eyeWideRight": 0.5},
+    "raised": {"browInnerUp": 0.8, "browOuterUpLeft": 0.9, "browOuterUpRight": 0.9, "eyeWideLeft": 0.5,
+         "eyeWideRight": 0.5},
     "furrowed": {"browDownLeft": 0.95, "browDownRight": 0.95, "eyeSquintLeft": 0.4, "eyeSquintRight": 0.4,
                  "noseSneerLeft": 0.25, "noseSneerRight": 0.25},
     "smile": {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4,
@@ -118,8 +119,10 @@ FACES: dict[str, dict[str, float]] = {
 
 #: Facial actions of mouth pictures; ``jaw`` is the opening of the jaw in degrees.
 MOUTHS: dict[str, dict[str, float]] = {
-    "a": {"jaw": 11.0, "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2},
-    "e": {"jaw": 5.0, "mouthStretchLeft": 0.5, "mouthStretchRight": 0.5, "mouthSmileLeft": 0.25, "mouthSmileRight": 0.25},
+    "a": {"jaw": 11.0, "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3, "mouthUpperUpLeft": 0.2,
+         "mouthUpperUpRight": 0.2},
+    "e": {"jaw": 5.0, "mouthStretchLeft": 0.5, "mouthStretchRight": 0.5, "mouthSmileLeft": 0.25,
+         "mouthSmileRight": 0.25},
     "o": {"jaw": 8.0, "mouthFunnel": 0.7},
     "u": {"jaw": 3.0, "mouthPucker": 0.8},
     "m": {"mouthPressLeft": 0.6, "mouthPressRight": 0.6, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
@@ -128,7 +131,7 @@ MOUTHS: dict[str, dict[str, float]] = {
 
 #: Arms hanging, below the picture, where a clip starts; and the relaxed hand at the waist between signs.
 LOWERED = Posture("rest", "space", (0.42, -0.98, 0.22), (-0.25, -0.75, 0.6), (-1.0, 0.0, -0.2), "wrist")
-AT_EASE = Posture("rest", "space", (0.10, -0.80, 0.42), (-0.75, 0.15, 0.6), (-0.35, -0.5, -0.8), "palm")
+AT_EASE = Posture("rest", "space", (0.08, -0.62, 0.46), (-0.75, 0.15, 0.6), (-0.35, -0.5, -0.8), "palm")
 #: Where letters are spelled: before the own shoulder, the palm to the viewer.
 SPELLING = Posture("A", "space", (0.34, -0.10, 0.50), (-0.10, 1.0, 0.12), FORWARD, "wrist")
 #: Letters whose fingers point sideways.
@@ -137,7 +140,8 @@ SIDEWAYS = {"G", "H"}
 _TWO = "same"
 
 SIGNS: tuple[Sign, ...] = (
-    Sign("BOOK", Posture("flat", "space", (0.03, -0.36, 0.52), (0.0, 0.35, 1.0), IN), Movement(turn=65.0, path=(0.10, 0.0, 0.0)),
+    Sign("BOOK", Posture("flat", "space", (0.03, -0.36, 0.52), (0.0, 0.35, 1.0), IN),
+         Movement(turn=65.0, path=(0.10, 0.0, 0.0)),
          _TWO, "same", 0.55, mouth=("u",)),
     Sign("HOUSE", Posture("flat", "space", (0.03, 0.02, 0.52), (-0.62, 0.78, 0.25), (-0.75, -0.62, 0.1), "tips"),
          Movement(path=(0.22, -0.36, 0.0), arc=(0.10, 0.06, 0.0)), _TWO, "same", 0.65, mouth=("a", "u")),
@@ -147,23 +151,28 @@ SIGNS: tuple[Sign, ...] = (
          _TWO, "same", 0.5, mouth=("m", "e")),
     Sign("MORE", Posture("O", "space", (0.15, -0.30, 0.50), (-0.85, 0.45, 0.3), (-0.45, -0.85, -0.2), "tips"),
          Movement(path=(-0.11, 0.0, 0.0), repeats=2), _TWO, "same", 0.55, "raised", ("m", "o")),
-    Sign("WORK", Posture("S", "space", (0.05, -0.22, 0.50), (-0.35, 0.1, 1.0), DOWN), Movement(path=(0.0, -0.09, 0.0), repeats=2),
+    Sign("WORK", Posture("S", "space", (0.05, -0.22, 0.50), (-0.35, 0.1, 1.0), DOWN), Movement(path=(0.0, -0.09, 0.0),
+         repeats=2),
          Posture("S", "space", (0.03, -0.44, 0.52), (-0.55, 0.0, 1.0), DOWN), STILL, 0.55, mouth=("u",)),
     Sign("NAME", Posture("H", "space", (0.02, -0.22, 0.50), (-0.8, 0.15, 0.6), (-0.5, -0.1, -0.8), "middle"),
          Movement(path=(0.0, -0.08, 0.0), repeats=2),
-         Posture("H", "space", (0.02, -0.37, 0.50), (-0.8, 0.15, 0.6), (-0.5, -0.1, -0.8), "middle"), STILL, 0.5, mouth=("e", "m")),
+         Posture("H", "space", (0.02, -0.37, 0.50), (-0.8, 0.15, 0.6), (-0.5, -0.1, -0.8), "middle"),
+         STILL, 0.5, mouth=("e", "m")),
     Sign("MAYBE", Posture("flat", "space", (0.24, -0.40, 0.52), (0.0, 0.05, 1.0), UP),
          Movement(path=(0.0, 0.16, 0.0), repeats=2), _TWO, "alternate", 0.75, "doubt", ("m", "e"), (2.0, 0.0, 7.0)),
     Sign("SIGNING", Posture("1", "space", (0.16, -0.28, 0.50), (-0.75, 0.6, 0.3), (-0.5, -0.1, 0.85)),
          Movement(circle=(0.10, 0.0, 0.0), repeats=2), _TWO, "alternate", 0.8, mouth=("a",)),
     Sign("WANT", Posture("claw", "space", (0.24, -0.40, 0.66), (0.0, 0.2, 1.0), UP), Movement(path=(0.0, -0.04, -0.16)),
          _TWO, "same", 0.5, "raised", ("o",)),
-    Sign("DIFFERENT", Posture("1", "space", (0.04, -0.18, 0.52), (-0.55, 0.75, 0.3), FORWARD), Movement(path=(0.30, 0.10, 0.0), arc=(0.0, 0.06, 0.0)),
+    Sign("DIFFERENT", Posture("1", "space", (0.04, -0.18, 0.52), (-0.55, 0.75, 0.3), FORWARD),
+         Movement(path=(0.30, 0.10, 0.0), arc=(0.0, 0.06, 0.0)),
          _TWO, "same", 0.5, mouth=("e", "f")),
     Sign("HELLO", Posture("flat", "temple", (0.06, 0.04, 0.04), (-0.35, 0.9, -0.05), (-0.35, -0.1, 0.95), "index"),
-         Movement(path=(0.22, 0.06, 0.12), nod=-12.0), seconds=0.5, face="smile", mouth=("e", "o"), head=(-2.0, 0.0, 3.0)),
+         Movement(path=(0.22, 0.06, 0.12), nod=-12.0), seconds=0.5, face="smile", mouth=("e", "o"),
+         head=(-2.0, 0.0, 3.0)),
     Sign("THANK-YOU", Posture("flat", "chin", (0.0, -0.01, 0.03), (-0.25, 0.95, -0.2), BACK, "tips"),
-         Movement(path=(0.02, -0.20, 0.34), nod=-30.0), seconds=0.55, face="smile", mouth=("a", "u"), head=(6.0, 0.0, 0.0)),
+         Movement(path=(0.02, -0.20, 0.34), nod=-30.0), seconds=0.55, face="smile", mouth=("a", "u"),
+         head=(6.0, 0.0, 0.0)),
     Sign("KNOW", Posture("bent", "temple", (0.01, 0.02, 0.03), (-0.55, 0.85, 0.15), (-0.75, -0.1, -0.65), "tips"),
          Movement(path=(0.07, 0.0, 0.07), repeats=2), seconds=0.5, mouth=("o",)),
     Sign("SEE", Posture("V", "eye", (0.0, -0.03, 0.05), (-0.2, 0.98, -0.1), BACK, "tips"),
@@ -184,7 +193,8 @@ SIGNS: tuple[Sign, ...] = (
          Movement(path=(0.10, -0.05, 0.16)), seconds=0.5, face="raised", mouth=("o",)),
     Sign("WHO", Posture("L", "chin", (0.0, -0.01, 0.04), (-0.55, 0.8, 0.1), (-0.85, -0.2, -0.4), "thumb"),
          Movement(shape="X", repeats=2), seconds=0.6, face="furrowed", mouth=("u",), head=(6.0, 0.0, -5.0)),
-    Sign("MY", Posture("flat", "torso", (-0.03, -0.32, 0.05), (-0.95, 0.25, 0.0), BACK), Movement(path=(0.0, 0.0, 0.09), repeats=2),
+    Sign("MY", Posture("flat", "torso", (-0.03, -0.32, 0.05), (-0.95, 0.25, 0.0), BACK),
+         Movement(path=(0.0, 0.0, 0.09), repeats=2),
          seconds=0.45, mouth=("a",), head=(3.0, 0.0, 0.0)),
     Sign("YES", Posture("S", "space", (0.30, -0.16, 0.52), (-0.1, 0.9, 0.5), (-0.25, -0.3, 0.9), "wrist"),
          Movement(nod=38.0, repeats=2), seconds=0.6, face="smile", mouth=("e",), head=(7.0, 0.0, 0.0)),

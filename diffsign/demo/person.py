@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffsign.core.anny import load_anny, pose_anny
-from diffsign.core.skeleton import JOINTS
+from diffsign.core.skeleton import FINGERS, JOINTS
 from diffsign.demo.choreography import Figure
-from diffsign.demo.kinematics import EYES, FINGER_ORDER, HEAD, NECK, PELVIS, SHOULDER, SPINE3, Skeleton
+from diffsign.demo.kinematics import EYES, HEAD, NECK, PELVIS, SHOULDER, SPINE3, Skeleton
 from diffsign.demo.solids import Column
 
 #: Anny's ages: 1/3 is a child, 2/3 a young adult, 1 old.
@@ -21,7 +21,13 @@ FACE_CHANGES = (
     "nose-hump-incr", "nose-volume-incr", "nose-scale-vert-incr", "forehead-scale-vert-incr", "mouth-scale-horiz-incr",
     "mouth-lowerlip-volume-incr", "mouth-upperlip-volume-incr", "eyebrows-trans-up", "eyebrows-angle-up",
 )  # fmt: skip
-PAIRED_CHANGES = ("cheek-bones-incr", "cheek-volume-incr", "eye-scale-incr", "ear-scale-incr", "hand-fingers-length-incr")
+PAIRED_CHANGES = (
+    "cheek-bones-incr",
+    "cheek-volume-incr",
+    "eye-scale-incr",
+    "ear-scale-incr",
+    "hand-fingers-length-incr",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def random_person(rng: np.random.Generator, age: str) -> Person:
     """Return a random person of an age group (a key of :data:`AGES`)."""
     female = bool(rng.random() < 0.5)
     phenotype = {
-        "gender": float(rng.uniform(0.0, 0.12) if female else rng.uniform(0.88, 1.0)),
+        "gender": float(rng.uniform(0.88, 1.0) if female else rng.uniform(0.0, 0.12)),
         "age": float(rng.uniform(*AGES[age])),
         "muscle": float(rng.uniform(0.35, 0.65)),
         "weight": float(rng.uniform(0.35, 0.68)),
@@ -55,7 +61,7 @@ def random_person(rng: np.random.Generator, age: str) -> Person:
         "proportions": float(rng.uniform(0.4, 0.8)),
     }
     strength = np.clip(rng.normal(0.0, 0.3, len(FACE_CHANGES) + len(PAIRED_CHANGES)), -0.6, 0.6).tolist()
-    changes = dict(zip(FACE_CHANGES, strength, strict=False))
+    changes: dict[str, float] = dict(zip(FACE_CHANGES, strength, strict=False))
     for name, value in zip(PAIRED_CHANGES, strength[len(FACE_CHANGES) :], strict=True):
         changes |= {f"l-{name}": value, f"r-{name}": value}
     words = {"child": ("a girl", "a boy"), "adult": ("a woman", "a man"), "old": ("an old woman", "an old man")}
@@ -67,11 +73,13 @@ def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Fi
     vertices, joints = pose_anny(phenotype, np.zeros((1, len(JOINTS), 3)), local_changes=changes)
     vertices, joints = vertices[0].astype(np.float64), joints[0]
     landmarks = load_anny().landmarks
-    tips = np.array([[vertices[landmarks[f"{side}{finger}"]] for finger in FINGER_ORDER] for side in "lr"])
+    tips = np.array([[vertices[landmarks[f"{side}{finger}"]] for finger in FINGERS] for side in "lr"])
     neck = joints[HEAD] - joints[NECK]
     head = vertices[vertices[:, 1] > joints[HEAD, 1] - 0.7 * neck[1]]
     high, wide = joints[NECK, 1], joints[SHOULDER["left"], 0]
-    inside = (vertices[:, 1] > joints[PELVIS, 1] - 0.05) & (vertices[:, 1] < high) & (np.abs(vertices[:, 0]) < 0.98 * wide)
+    inside = (
+        (vertices[:, 1] > joints[PELVIS, 1] - 0.05) & (vertices[:, 1] < high) & (np.abs(vertices[:, 0]) < 0.98 * wide)
+    )
     figure = Figure(
         skeleton=Skeleton(joints, tips),
         head=Column.around(head - joints[HEAD]),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from diffsign.core.anny import load_anny
+from diffsign.core.camera import Camera
 from diffsign.core.settings.demo import DemoSettings
 from diffsign.core.truth import Recipe, Truth
 from diffsign.demo.camera import frame_signer
@@ -17,7 +19,7 @@ from diffsign.demo.person import Person, random_person
 from diffsign.demo.phrase import compose, glosses
 
 #: Where the picture cuts the body: share of the way from the pelvis to the shoulders.
-CUT = {"waist": 0.12, "chest": 0.42}
+CUT = {"waist": 0.22, "chest": 0.5}
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ def perform(settings: DemoSettings) -> Performance:
     return Performance(person, truth)
 
 
-def _camera(person: Person, rotvecs: np.ndarray, settings: DemoSettings, rng: np.random.Generator):  # noqa: ANN202
-    from scipy.spatial.transform import Rotation
-
+def _camera(
+    person: Person, rotvecs: np.ndarray, settings: DemoSettings, rng: np.random.Generator
+) -> tuple[Camera, np.ndarray]:
+    """Frame the head and the hands wherever they are raised; return the camera and the place (3,) of the pelvis."""
     skeleton = person.figure.skeleton
     matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
     positions, orientations = skeleton.forward(matrices)
