@@ -1,8 +1,75 @@
 """Settings of ``diffsign fit``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from diffsign.core.settings import Settings
+
+
+class StageSettings(Settings):
+    """One stage of the annealed fit. Weights are squared in the sum, as in SMPLify-X.
+
+    Image distances count in pixels of a picture 1000 high, so that the same weights serve any size.
+    """
+
+    name: str = Field(description="What the log calls the stage.")
+    iterations: int = Field(8, ge=0, le=500, description="Most Gauss-Newton steps.")
+    body_prior: float = Field(4.78, ge=0, description="Weight of the pose prior, per radian.")
+    hand_prior: float = Field(4.78, ge=0, description="Weight of the hand pose prior, per standard deviation.")
+    bending: float = Field(15.2, ge=0, description="Weight of the prior against over-stretched elbows and knees.")
+    jaw: float = Field(47.8, ge=0, description="Weight on jaw rotation; ten times as much on turning and shifting.")
+    shape: float = Field(5.0, ge=0, description="Weight on the shape coefficients.")
+    expression: float = Field(5.0, ge=0, description="Weight on the expression coefficients.")
+    body_joints: float = Field(1.0, ge=0, description="Weight of body keypoints.")
+    hand_joints: float = Field(2.0, ge=0, description="Weight of hand keypoints.")
+    face_joints: float = Field(2.0, ge=0, description="Weight of face keypoints.")
+    interpenetration: float = Field(
+        0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
+    )
+    depth: float = Field(10.0, ge=0, description="Weight of the 3D directions that the detector guesses, per radian.")
+    limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
+    temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
+
+
+#: The published annealing of SMPLify-X, to which depth directions, joint limits and time are added.
+PUBLISHED = (
+    StageSettings(
+        name="stage 1",
+        body_prior=404,
+        hand_prior=404,
+        bending=1280,
+        jaw=4040,
+        shape=100,
+        expression=100,
+        hand_joints=0,
+        face_joints=0,
+    ),
+    StageSettings(
+        name="stage 2",
+        body_prior=404,
+        hand_prior=404,
+        bending=1280,
+        jaw=4040,
+        shape=50,
+        expression=50,
+        hand_joints=0,
+        face_joints=0,
+    ),
+    StageSettings(
+        name="stage 3",
+        body_prior=57.4,
+        hand_prior=57.4,
+        bending=182,
+        jaw=574,
+        shape=10,
+        expression=10,
+        hand_joints=0,
+        face_joints=0,
+    ),
+    StageSettings(name="stage 4", hand_joints=0.1, face_joints=0),
+    StageSettings(name="stage 5"),
+)
 
 
 class FitSettings(Settings):
@@ -10,4 +77,17 @@ class FitSettings(Settings):
 
     focal_length: float | None = Field(
         None, gt=0, description="Focal length in pixels; by default found from the clip."
+    )
+    pose_prior: Literal["l2", "gmm", "vposer"] = Field(
+        "gmm", description="Prior on the body's pose; vposer needs its weights."
+    )
+    vposer: str | None = Field(None, description="Weights of VPoser v2 (.ckpt, .pt or .npz), for pose_prior vposer.")
+    robust_scale: float = Field(
+        100.0, gt=0, description="Scale of the Geman-McClure robustifier, in pixels of a picture 1000 high."
+    )
+    min_confidence: float = Field(0.1, ge=0, le=1, description="Keypoints below this confidence do not pull.")
+    window: int = Field(128, ge=16, le=4096, description="Most frames fitted at once; longer clips go in windows.")
+    overlap: int = Field(16, ge=2, le=256, description="Frames that neighbouring windows share.")
+    stages: tuple[StageSettings, ...] = Field(
+        PUBLISHED, min_length=1, description="The annealed stages, in order; a list replaces them all."
     )

@@ -8,10 +8,16 @@ from diffsign.core.settings import Settings
 class SmoothSettings(Settings):
     """How a fitted motion is filtered."""
 
-    body_cutoff: float = Field(6.0, gt=0, description="Cut-off of the filter on body, head and translation, in Hz.")
-    hand_cutoff: float = Field(
-        10.0, gt=0, description="Cut-off on fingers and wrists, in Hz; fast letters need more than the body."
+    body_cutoff: float = Field(
+        6.0, ge=0, description="Cut-off of the filter on body, head and translation, in Hz; 0 switches it off."
     )
+    hand_cutoff: float = Field(
+        10.0, ge=0, description="Cut-off on fingers and wrists, in Hz; fast letters need more than the body."
+    )
+    face_cutoff: float = Field(8.0, ge=0, description="Cut-off on jaw, eyes and expression, in Hz.")
     max_residual: float = Field(
         3.0, gt=0, description="A frame whose residual is this many times the clip's median is flagged and bridged."
+    )
+    cut_distance: float = Field(
+        0.35, gt=0, description="A jump of head and shoulders by this many shoulder widths in a frame is a cut."
     )

@@ -1,0 +1,44 @@
+"""Rotations as matrices and rotation vectors (axis-angle, radians), in batches of any shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+def rotvec_to_rotmat(rotvec: np.ndarray) -> np.ndarray:
+    """Return the matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    flat = Rotation.from_rotvec(np.asarray(rotvec, dtype=np.float64).reshape(-1, 3)).as_matrix()
+    return flat.reshape(*rotvec.shape[:-1], 3, 3)
+
+
+def rotmat_to_rotvec(rotmat: np.ndarray) -> np.ndarray:
+    """Return the rotation vectors (..., 3), at most π long, of matrices (..., 3, 3)."""
+    flat = Rotation.from_matrix(np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3)).as_rotvec()
+    return flat.reshape(*rotmat.shape[:-2], 3)
+
+
+def cross_matrix(vector: np.ndarray) -> np.ndarray:
+    """Return the matrices (..., 3, 3) that multiply like ``vector × ·``, for vectors (..., 3)."""
+    matrix = np.zeros((*vector.shape, 3), dtype=vector.dtype)
+    x, y, z = np.moveaxis(vector, -1, 0)
+    matrix[..., 0, 1], matrix[..., 0, 2], matrix[..., 1, 2] = -z, y, -x
+    matrix[..., 1, 0], matrix[..., 2, 0], matrix[..., 2, 1] = z, -y, x
+    return matrix
+
+
+def inverse_right_jacobian(rotvec: np.ndarray) -> np.ndarray:
+    """Return d log(exp(a) exp(δ)) / dδ at δ = 0, (..., 3, 3), for rotation vectors a (..., 3).
+
+    The inverse left Jacobian is the same function of −a. Source: Chirikjian, Stochastic Models,
+    Information Theory, and Lie Groups, volume 2, equation 10.86. Angles near 2π, where it is
+    singular, do not come out of :func:`rotmat_to_rotvec`.
+    """
+    angle2 = np.sum(rotvec**2, axis=-1)
+    angle = np.sqrt(angle2)
+    small = angle < 1e-3
+    safe = np.where(small, 1.0, angle)
+    # 1/θ² − cot(θ/2)/(2θ), with its series near zero.
+    factor = np.where(small, 1 / 12 + angle2 / 720, 1 / safe**2 - 1 / (2 * safe * np.tan(safe / 2)))
+    cross = cross_matrix(rotvec)
+    return np.eye(3) + 0.5 * cross + factor[..., None, None] * (cross @ cross)

@@ -1,0 +1,129 @@
+"""Where the fit starts: a camera distance from the shoulders, then global orientation from the torso."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from diffsign.core.keypoints import NAMES
+from diffsign.core.rotations import rotvec_to_rotmat
+from diffsign.core.settings.fit import StageSettings
+from diffsign.fit.objective import Layout, Objective, State
+from diffsign.fit.points import JOINTS
+from diffsign.fit.solve import minimise
+from diffsign.fit.targets import TORSO, Targets
+
+LEFT_SHOULDER, RIGHT_SHOULDER, NOSE = (NAMES.index(n) for n in ("left_shoulder", "right_shoulder", "nose"))
+
+#: Arms hanging with bent elbows, hands before the body: where signers start and end.
+NEUTRAL = {16: (0.0, 0.0, -1.1), 17: (0.0, 0.0, 1.1), 18: (0.0, -1.2, 0.0), 19: (0.0, 1.2, 0.0)}
+
+#: Shoulders narrower than this share of the clip's widest may belong to a signer who faces away.
+NARROW = 0.5
+
+CAMERA_STAGE = StageSettings(
+    name="camera",
+    iterations=15,
+    body_prior=0,
+    hand_prior=0,
+    bending=0,
+    jaw=0,
+    shape=0,
+    expression=0,
+    hand_joints=0,
+    face_joints=0,
+    depth=0,
+    limits=0,
+    temporal=2,
+)
+
+
+def usable_frames(targets: Targets) -> np.ndarray:
+    """(T,) bool: at least three points of the torso are seen, a shoulder among them."""
+    seen = targets.weight[:, TORSO] > 0
+    shoulders = targets.weight[:, [LEFT_SHOULDER, RIGHT_SHOULDER]] > 0
+    return (seen.sum(1) >= 3) & shoulders.any(1)
+
+
+def _fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Interpolate (T, n) linearly over frames that are not ``known``, holding the ends."""
+    at = np.arange(len(values))
+    columns = [np.interp(at, at[known], column[known]) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
+def first_state(objective: Objective, focal: float, usable: np.ndarray) -> State:
+    """Return the neutral pose, placed in every frame where the torso is seen."""
+    model, targets = objective.model, objective.targets
+    frames = len(targets)
+    rotvec = np.zeros((frames, JOINTS, 3))
+    for joint, angles in NEUTRAL.items():
+        rotvec[:, joint] = angles
+    state = State(
+        rotvec_to_rotmat(rotvec),
+        np.zeros((frames, 3)),
+        np.zeros((frames, model.n_expression)),
+        np.zeros(model.n_betas),
+        float(np.log(focal)),
+    )
+    points = objective.pose(state.window(0, 1)).points[0]
+    distances, anchors = [], np.zeros((frames, 2))
+    torso = np.array(TORSO)
+    weight = (targets.weight[:, torso] > 0).astype(float)
+    for t in np.flatnonzero(usable):
+        seen = torso[weight[t] > 0]
+        flat = targets.xy[t, seen]
+        anchors[t] = flat.mean(0) - objective.centre
+        spread = np.sqrt(np.mean(np.sum((flat - flat.mean(0)) ** 2, -1)))
+        solid = points[seen] - points[seen].mean(0)
+        width = np.sqrt(np.mean(np.sum(solid[:, :2] ** 2, -1)))
+        distances.append(focal * width / max(spread, 1.0))
+    # A turned torso looks narrow and far: the nearer guesses are the right ones.
+    distance = float(np.quantile(distances, 0.25))
+    anchors = _fill(anchors, usable)
+    middle = np.stack([points[torso[row > 0]].mean(0) if row.any() else points[torso].mean(0) for row in weight])
+    camera = np.concatenate([anchors * distance / focal, np.full((frames, 1), distance)], axis=1)
+    return replace(state, transl=camera @ objective.camera_rotation - middle)
+
+
+def orient(objective: Objective, state: State) -> State:
+    """Find global orientation and translation from the torso, trying the turn by 180° where shoulders are narrow."""
+    targets = objective.targets
+    torso = np.zeros(targets.weight.shape[1])
+    torso[TORSO] = 1
+    objective = objective.with_targets(replace(targets, weight=targets.weight * torso))
+    layout = Layout(np.array([0]), 0, shape=False, focal=False)
+    best = minimise(objective, state, CAMERA_STAGE, layout).state
+    shoulders = targets.xy[:, LEFT_SHOULDER] - targets.xy[:, RIGHT_SHOULDER]
+    both = (targets.weight[:, [LEFT_SHOULDER, RIGHT_SHOULDER]] > 0).all(1)
+    width = np.linalg.norm(shoulders, axis=-1)
+    doubtful = both & (width < NARROW * np.max(np.where(both, width, 0), initial=1.0))
+    if both.sum() and np.median(shoulders[both, 0]) < 0:
+        doubtful |= both
+    if doubtful.any():
+        turned = best.rotations.copy()
+        turned[:, 0] = rotvec_to_rotmat(np.array([0.0, np.pi, 0.0])) @ turned[:, 0]
+        pivot = objective.pose(best).points[:, TORSO].mean(1)
+        other = replace(best, rotations=turned)
+        other = replace(other, transl=other.transl + pivot - objective.pose(other).points[:, TORSO].mean(1))
+        other = minimise(objective, other, replace_temporal(CAMERA_STAGE), layout).state
+        better = doubtful & (frame_error(objective, other) < frame_error(objective, best))
+        best = replace(
+            best,
+            rotations=np.where(better[:, None, None, None], other.rotations, best.rotations),
+            transl=np.where(better[:, None], other.transl, best.transl),
+        )
+    return best
+
+
+def replace_temporal(stage: StageSettings, temporal: float = 0.0) -> StageSettings:
+    """Return the stage with another temporal weight."""
+    return stage.model_copy(update={"temporal": temporal})
+
+
+def frame_error(objective: Objective, state: State) -> np.ndarray:
+    """(T,) weighted sum of squared image distances."""
+    pixels, _ = objective.project(objective.pose(state).points, state.log_focal)
+    squared = np.sum((pixels - objective.targets.xy) ** 2, axis=-1)
+    return np.sum(objective.targets.weight**2 * squared, axis=-1)

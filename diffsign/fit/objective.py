@@ -1,0 +1,391 @@
+"""The fit's objective on all frames of a window at once: its value and its Gauss-Newton equations."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from diffsign.core import keypoints as kp
+from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.core.settings.fit import StageSettings
+from diffsign.fit.body_priors import BodyPrior
+from diffsign.fit.points import JOINTS, PointModel, Posed
+from diffsign.fit.priors import HandPrior, pose_terms
+from diffsign.fit.targets import BONES, Targets
+
+#: Scale of the robustifier on 3D directions, radians.
+DIRECTION_SCALE = 0.7
+#: Metres that weigh in time like a radian.
+TRANSLATION_UNIT = 0.1
+
+
+@dataclass(frozen=True)
+class State:
+    """Parameters of T frames.
+
+    Attributes:
+        rotations: (T, 55, 3, 3) relative to the parent joint.
+        transl: (T, 3) metres.
+        expression: (T, E).
+        betas: (B,).
+        log_focal: logarithm of the focal length in pixels.
+    """
+
+    rotations: np.ndarray
+    transl: np.ndarray
+    expression: np.ndarray
+    betas: np.ndarray
+    log_focal: float
+
+    def window(self, start: int, stop: int) -> State:
+        """Return frames ``start`` to ``stop``."""
+        cut = slice(start, stop)
+        return replace(self, rotations=self.rotations[cut], transl=self.transl[cut], expression=self.expression[cut])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameters move: per frame 3 for each free joint, 3 of translation, E of expression; then the shared.
+
+    Attributes:
+        joints: (F,) free joints.
+        expressions: how many expression coefficients move.
+        shape: whether betas move.
+        focal: whether the focal length moves.
+    """
+
+    joints: np.ndarray
+    expressions: int
+    shape: bool
+    focal: bool
+
+    @property
+    def size(self) -> int:
+        """Parameters of a frame."""
+        return 3 * len(self.joints) + 3 + self.expressions
+
+    @property
+    def transl(self) -> slice:
+        """Where the translation is."""
+        return slice(3 * len(self.joints), 3 * len(self.joints) + 3)
+
+    @property
+    def expression(self) -> slice:
+        """Where the expression is."""
+        return slice(3 * len(self.joints) + 3, self.size)
+
+    def coupled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column, inside a frame's block, of the entries that time couples."""
+        rows, columns = [], []
+        for f in range(len(self.joints) + 1):
+            for a in range(3):
+                rows += [3 * f + a] * 3
+                columns += [3 * f + b for b in range(3)]
+        rest = list(range(3 * len(self.joints) + 3, self.size))
+        return np.array(rows + rest), np.array(columns + rest)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Gauss-Newton equations: frame blocks, their couplings in time, and the shared parameters.
+
+    Attributes:
+        gradient: (T, P).
+        diagonal: (T, P, P).
+        next1: (T − 1, C) entries ``Layout.coupled`` of the block (t + 1, t).
+        next2: (T − 2, C) of the block (t + 2, t).
+        shared_gradient: (S,).
+        shared: (S, S).
+        mixed: (T, P, S).
+    """
+
+    gradient: np.ndarray
+    diagonal: np.ndarray
+    next1: np.ndarray
+    next2: np.ndarray
+    shared_gradient: np.ndarray
+    shared: np.ndarray
+    mixed: np.ndarray
+
+
+def geman_mcclure(squared: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return ρ(e²) = s² e² / (s² + e²) and its derivative by e²."""
+    ratio = scale**2 / (scale**2 + squared)
+    return ratio * squared, ratio**2
+
+
+class Objective:
+    """The sum of squares that a stage minimises.
+
+    Args:
+        model: the reduced body.
+        targets: what is seen.
+        centre: (2,) principal point in pixels.
+        camera_rotation: (3, 3) world to camera; the camera stands at the world's origin.
+        pixel: length of the unit of image distance, in pixels (picture height / 1000).
+        robust_scale: of the Geman-McClure robustifier, in that unit.
+        focal: assumed focal length in pixels, and how sure (standard deviation of its logarithm).
+        time_scale: (fps / 24)², which makes accelerations comparable between frame rates.
+        hands: prior of the fingers.
+        body: prior of the body's pose.
+    """
+
+    def __init__(
+        self,
+        model: PointModel,
+        targets: Targets,
+        centre: np.ndarray,
+        camera_rotation: np.ndarray,
+        pixel: float,
+        robust_scale: float,
+        focal: tuple[float, float],
+        time_scale: float,
+        hands: HandPrior,
+        body: BodyPrior,
+    ) -> None:
+        self.model, self.targets = model, targets
+        self.centre, self.camera_rotation, self.pixel = centre, camera_rotation, pixel
+        self.robust_scale, self.focal, self.time_scale = robust_scale, focal, time_scale
+        self.hands, self.body = hands, body
+        self.bones = np.array(BONES)
+
+    def with_targets(self, targets: Targets) -> Objective:
+        """Return the objective on other targets."""
+        other = copy.copy(self)
+        other.targets = targets
+        return other
+
+    def point_weights(self, stage: StageSettings) -> np.ndarray:
+        """(T, 137) squared weight of each point."""
+        weight = self.targets.weight.copy()
+        weight[:, kp.BODY] *= stage.body_joints
+        weight[:, kp.LEFT_HAND] *= stage.hand_joints
+        weight[:, kp.RIGHT_HAND] *= stage.hand_joints
+        weight[:, kp.FACE] *= stage.face_joints
+        return weight**2
+
+    def direction_weights(self, stage: StageSettings) -> np.ndarray:
+        """(T, M) squared weight of each direction."""
+        return (stage.depth * self.targets.direction_weight) ** 2
+
+    def pose(self, state: State) -> Posed:
+        """Pose the points of a state."""
+        return self.model.pose(state.rotations, state.transl, state.betas, state.expression)
+
+    def project(self, points: np.ndarray, log_focal: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return pixels (T, K, 2) and camera coordinates (T, K, 3); points behind the camera are held before it."""
+        seen = points @ self.camera_rotation.T
+        depth = np.maximum(seen[..., 2:], 0.05)
+        return self.centre + np.exp(log_focal) * seen[..., :2] / depth, seen
+
+    def _image_residual(self, posed: Posed, log_focal: float) -> tuple[np.ndarray, np.ndarray]:
+        pixels, seen = self.project(posed.points, log_focal)
+        return (pixels - self.targets.xy) / self.pixel, seen
+
+    def _direction_residual(self, posed: Posed) -> tuple[np.ndarray, np.ndarray]:
+        bone = posed.points[:, self.bones[:, 1]] - posed.points[:, self.bones[:, 0]]
+        length = np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-6)
+        return bone / length - self.targets.direction, length
+
+    @staticmethod
+    def _velocities(state: State) -> np.ndarray:
+        """(T − 1, 55, 3) rotation vectors from each frame to the next."""
+        relative = np.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:]
+        return rotmat_to_rotvec(relative)
+
+    def _accelerations(self, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        velocity = self._velocities(state)
+        transl = np.diff(state.transl, n=2, axis=0) / TRANSLATION_UNIT
+        return velocity, np.diff(velocity, axis=0), transl, np.diff(state.expression, n=2, axis=0)
+
+    def value(self, state: State, stage: StageSettings) -> float:
+        """Return the objective; infinite where it is no number."""
+        posed = self.pose(state)
+        residual, _ = self._image_residual(posed, state.log_focal)
+        robust, _ = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)
+        total = np.sum(self.point_weights(stage) * robust)
+        if stage.depth:
+            residual, _ = self._direction_residual(posed)
+            robust, _ = geman_mcclure(np.sum(residual**2, -1), DIRECTION_SCALE)
+            total += np.sum(self.direction_weights(stage) * robust)
+        rotvec = rotmat_to_rotvec(state.rotations)
+        total += pose_terms(rotvec, stage, self.hands, self.body.term(rotvec)).value.sum()
+        total += stage.expression**2 * np.sum(state.expression**2)
+        total += stage.shape**2 * np.sum(state.betas**2) * len(rotvec)
+        total += self._focal_weight(len(rotvec)) * (state.log_focal - np.log(self.focal[0])) ** 2
+        if stage.temporal and len(rotvec) > 2:
+            _, turn, move, face = self._accelerations(state)
+            squares = np.sum(turn**2, (1, 2)) + np.sum(move**2, -1) + np.sum(face**2, -1)
+            total += (stage.temporal * self.time_scale) ** 2 * np.sum(self.targets.joined * squares)
+        return float(total) if np.isfinite(total) else np.inf
+
+    def _focal_weight(self, frames: int) -> float:
+        # An uncertain focal length costs as much as a pixel in every frame for one standard deviation.
+        return frames * 25.0 / self.focal[1] ** 2
+
+    def equations(self, state: State, stage: StageSettings, layout: Layout) -> Equations:
+        """Linearise the objective about ``state``."""
+        frames, size = len(state.transl), layout.size
+        posed = self.pose(state)
+        rows, residual, weight = self._data_rows(state, stage, layout, posed)
+        scaled = rows * weight[..., None]
+        local = scaled[..., :size]
+        transposed = np.swapaxes(rows, 1, 2)
+        gradient = (np.swapaxes(local, 1, 2) @ residual[..., None])[..., 0]
+        diagonal = transposed[:, :size] @ local
+        mixed = transposed[:, :size] @ scaled[..., size:]
+        shared = np.einsum("trs,tru->su", rows[..., size:], scaled[..., size:], optimize=True)
+        shared_gradient = np.einsum("trs,tr->s", scaled[..., size:], residual, optimize=True)
+
+        rotvec = rotmat_to_rotvec(state.rotations)
+        term = pose_terms(rotvec, stage, self.hands, self.body.term(rotvec))
+        free = layout.joints
+        chain = inverse_right_jacobian(rotvec[:, free])
+        prior_gradient = term.gradient.reshape(frames, JOINTS, 3)[:, free]
+        turns = slice(0, 3 * len(free))
+        gradient[:, turns] += np.einsum("tjab,tja->tjb", chain, prior_gradient).reshape(frames, -1)
+        columns = (3 * free[:, None] + np.arange(3)).ravel()
+        matrix = term.matrix[:, columns[:, None], columns]
+        blocks = matrix.reshape(frames, len(free), 3, len(free), 3)
+        matrix = np.einsum("tiab,tiajc,tjcd->tibjd", chain, blocks, chain, optimize=True)
+        diagonal[:, turns, turns] += matrix.reshape(frames, 3 * len(free), -1)
+        face = layout.expression
+        gradient[:, face] += stage.expression**2 * state.expression[:, : layout.expressions]
+        diagonal[:, range(face.start, face.stop), range(face.start, face.stop)] += stage.expression**2
+        self._add_shared_priors(state, stage, layout, shared, shared_gradient)
+        next1, next2 = self._add_time(state, stage, layout, gradient, diagonal)
+        return Equations(gradient, diagonal, next1, next2, shared_gradient, shared, mixed)
+
+    def _data_rows(
+        self, state: State, stage: StageSettings, layout: Layout, posed: Posed
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return Jacobian rows (T, R, P + S), residuals (T, R) and squared weights (T, R) of image and 3D data."""
+        frames = len(posed.points)
+        point_weight = self.point_weights(stage)
+        direction_weight = self.direction_weights(stage)
+        used = np.flatnonzero(point_weight.any(0))
+        bones = np.flatnonzero(direction_weight.any(0))
+        moving = self._point_jacobian(layout, posed, state)
+
+        residual, seen = self._image_residual(posed, state.log_focal)
+        residual = residual[:, used]
+        depth = np.maximum(seen[:, used, 2:], 0.05)
+        focal = np.exp(state.log_focal)
+        # d pixel / d camera coordinates, (T, K, 2, 3), in units of image distance.
+        gain = np.zeros((frames, len(used), 2, 3))
+        gain[..., 0, 0] = gain[..., 1, 1] = focal / depth[..., 0] / self.pixel
+        gain[..., :, 2] = -focal * seen[:, used, :2] / depth**2 / self.pixel
+        image_rows = (gain @ self.camera_rotation) @ moving[:, used]
+        if layout.focal:
+            image_rows[..., -1] = focal * seen[:, used, :2] / depth / self.pixel
+        robust = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)[1]
+        image_weight = np.repeat(point_weight[:, used] * robust, 2, axis=1)
+        width = moving.shape[-1]
+        rows, residuals, weights = [image_rows.reshape(frames, -1, width)], [residual.reshape(frames, -1)], [image_weight]
+        if len(bones):
+            ends = self.bones[bones]
+            difference, length = self._direction_residual(posed)
+            unit = difference[:, bones] + self.targets.direction[:, bones]
+            across = np.eye(3) - unit[..., :, None] * unit[..., None, :]
+            change = moving[:, ends[:, 1]] - moving[:, ends[:, 0]]
+            bone_rows = (across / length[:, bones, :, None]) @ change
+            robust = geman_mcclure(np.sum(difference[:, bones] ** 2, -1), DIRECTION_SCALE)[1]
+            rows.append(bone_rows.reshape(frames, -1, width))
+            residuals.append(difference[:, bones].reshape(frames, -1))
+            weights.append(np.repeat(direction_weight[:, bones] * robust, 3, axis=1))
+        return np.concatenate(rows, 1), np.concatenate(residuals, 1), np.concatenate(weights, 1)
+
+    def _point_jacobian(self, layout: Layout, posed: Posed, state: State) -> np.ndarray:
+        """(T, K, 3, P + S) derivative of the points by every parameter that moves."""
+        frames, model = len(posed.points), self.model
+        shared = (model.n_betas if layout.shape else 0) + int(layout.focal)
+        out = np.zeros((frames, model.count, 3, layout.size + shared))
+        slot = np.full(JOINTS, -1)
+        slot[layout.joints] = np.arange(len(layout.joints))
+        columns = slot[model.influence_joint]
+        chosen = np.flatnonzero(columns >= 0)
+        turns = model.rotation_jacobian(posed, chosen)
+        at = 3 * columns[chosen]
+        for axis in range(3):
+            out[:, model.influence_point[chosen], :, at + axis] = np.moveaxis(turns[..., axis], 1, 0)
+        out[:, :, range(3), range(layout.transl.start, layout.transl.stop)] = 1.0
+        if layout.expressions:
+            face = model.expression_jacobian(posed)
+            out[..., layout.expression] = face[..., : layout.expressions]
+        if layout.shape:
+            out[..., layout.size : layout.size + model.n_betas] = model.shape_jacobian(posed)
+        return out
+
+    def _add_shared_priors(
+        self, state: State, stage: StageSettings, layout: Layout, shared: np.ndarray, gradient: np.ndarray
+    ) -> None:
+        frames = len(state.transl)
+        if layout.shape:
+            at = np.arange(self.model.n_betas)
+            shared[at, at] += frames * stage.shape**2
+            gradient[at] += frames * stage.shape**2 * state.betas
+        if layout.focal:
+            weight = self._focal_weight(frames)
+            shared[-1, -1] += weight
+            gradient[-1] += weight * (state.log_focal - np.log(self.focal[0]))
+
+    def _add_time(
+        self, state: State, stage: StageSettings, layout: Layout, gradient: np.ndarray, diagonal: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Add the accelerations; return the couplings between neighbours and between next neighbours."""
+        frames = len(state.transl)
+        rows, columns = layout.coupled()
+        next1, next2 = np.zeros((max(0, frames - 1), len(rows))), np.zeros((max(0, frames - 2), len(rows)))
+        if frames < 3 or not stage.temporal:
+            return next1, next2
+        weight = (stage.temporal * self.time_scale) ** 2 * self.targets.joined
+        velocity, turn, move, face = self._accelerations(state)
+        free = layout.joints
+        forward = inverse_right_jacobian(velocity[:, free])
+        backward = inverse_right_jacobian(-velocity[:, free])
+        steps = [backward[:-1], -forward[:-1] - backward[1:], forward[1:]]
+        identity = np.eye(3) / TRANSLATION_UNIT
+        scale = (1.0, -2.0, 1.0)
+        count = layout.expressions
+        moves = [np.broadcast_to(factor * identity, (frames - 2, 1, 3, 3)) for factor in scale]
+        blocks = [np.concatenate(pair, axis=1) for pair in zip(steps, moves, strict=True)]
+        residual = np.concatenate([turn[:, free], move[:, None]], axis=1)
+        packed = slice(0, 3 * len(free) + 3)
+        at = (3 * np.arange(len(free) + 1)[:, None] + np.arange(3)).reshape(-1, 3)
+        for i in range(3):
+            reach = slice(i, frames - 2 + i)
+            pull = np.einsum("tjab,tja->tjb", blocks[i], residual) * weight[:, None, None]
+            gradient[reach, packed] += pull.reshape(frames - 2, -1)
+            gradient[reach, layout.expression] += scale[i] * weight[:, None] * face[:, :count]
+            square = np.einsum("tjab,tjac->tjbc", blocks[i], blocks[i]) * weight[:, None, None, None]
+            diagonal[reach, at[:, :, None], at[:, None, :]] += square
+            across = np.arange(layout.expression.start, layout.expression.stop)
+            diagonal[reach, across, across] += (scale[i] ** 2 * weight)[:, None]
+            for j in range(i):
+                product = np.einsum("tjab,tjac->tjbc", blocks[i], blocks[j]) * weight[:, None, None, None]
+                flat = product.reshape(frames - 2, -1)
+                extra = np.repeat((scale[i] * scale[j] * weight)[:, None], count, axis=1)
+                entries = np.concatenate([flat, extra], axis=1)
+                if i - j == 1:
+                    next1[j : frames - 2 + j] += entries
+                else:
+                    next2 += entries
+        return next1, next2
+
+
+def moved(state: State, layout: Layout, step: np.ndarray, shared: np.ndarray) -> State:
+    """Return the state after a step: (T, P) of the frames, (S,) of the shared parameters."""
+    frames = len(state.transl)
+    turns = step[:, : 3 * len(layout.joints)].reshape(frames, -1, 3)
+    rotations = state.rotations.copy()
+    rotations[:, layout.joints] = rotations[:, layout.joints] @ rotvec_to_rotmat(turns)
+    expression = state.expression.copy()
+    expression[:, : layout.expressions] += step[:, layout.expression]
+    betas, log_focal = state.betas, state.log_focal
+    if layout.shape:
+        betas = betas + shared[: len(betas)]
+    if layout.focal:
+        log_focal = log_focal + float(shared[-1])
+    return State(rotations, state.transl + step[:, layout.transl], expression, betas, log_focal)

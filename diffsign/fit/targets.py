@@ -1,0 +1,105 @@
+"""What the fit is drawn to: keypoints in pixels and 3D directions, each with a weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffsign.core import keypoints as kp
+from diffsign.core.keypoints import NAMES, Keypoints
+
+#: BODY_25 joints that SMPLify-X ignores: neck and hips are guesses of the detector more than points of a body.
+IGNORED = ("neck", "mid_hip", "right_hip", "left_hip")
+#: The contour slides over the face as the head turns, so it is no fixed point of the mesh.
+CONTOUR = slice(kp.FACE.start, kp.FACE.start + 17)
+LEGS = [i for i, name in enumerate(kp.BODY_NAMES) if any(w in name for w in ("knee", "ankle", "toe", "heel"))]
+HIPS = [NAMES.index(name) for name in ("mid_hip", "right_hip", "left_hip")]
+TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
+
+_ARMS = [("shoulder", "elbow"), ("elbow", "wrist")]
+#: (parent, child) of every bone whose direction a detector guesses in 3D.
+BONES: list[tuple[int, int]] = [
+    (NAMES.index("right_shoulder"), NAMES.index("left_shoulder")),
+    *((NAMES.index(f"{side}_{a}"), NAMES.index(f"{side}_{b}")) for side in ("left", "right") for a, b in _ARMS),
+]
+ARM_BONES = len(BONES)
+for _hand in (kp.LEFT_HAND, kp.RIGHT_HAND):
+    _w = _hand.start
+    for _finger in range(5):
+        _first = _w + 1 + 4 * _finger
+        BONES += [(_w, _first), (_first, _first + 1), (_first + 1, _first + 2), (_first + 2, _first + 3)]
+    BONES.append((_w + 5, _w + 17))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets of T frames.
+
+    Attributes:
+        xy: (T, 137, 2) pixels; 0 where the weight is 0.
+        weight: (T, 137) confidence, 0 where a point does not pull.
+        direction: (T, M, 3) unit vectors in world axes along :data:`BONES`.
+        direction_weight: (T, M) confidence.
+        joined: (T − 2,) float, 0 where the three frames from t on span a cut.
+    """
+
+    xy: np.ndarray
+    weight: np.ndarray
+    direction: np.ndarray
+    direction_weight: np.ndarray
+    joined: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def window(self, start: int, stop: int) -> Targets:
+        """Return the targets of frames ``start`` to ``stop``."""
+        cut = slice(start, stop)
+        joined = self.joined[start : max(start, stop - 2)]
+        return Targets(self.xy[cut], self.weight[cut], self.direction[cut], self.direction_weight[cut], joined)
+
+    def frames(self, chosen: np.ndarray) -> Targets:
+        """Return the targets of single frames (n,), no longer joined in time."""
+        joined = np.zeros(max(0, len(chosen) - 2))
+        return Targets(
+            self.xy[chosen], self.weight[chosen], self.direction[chosen], self.direction_weight[chosen], joined
+        )
+
+
+def find_targets(
+    keypoints: Keypoints, camera_rotation: np.ndarray, min_confidence: float, starts: np.ndarray
+) -> Targets:
+    """Turn keypoints into targets: what is unsure, outside the picture or no point of the body gets weight 0.
+
+    Args:
+        keypoints: the clip's.
+        camera_rotation: (3, 3) world to camera.
+        min_confidence: points below it do not pull.
+        starts: (T,) bool, frames that begin a shot.
+    """
+    xy = keypoints.xy.astype(np.float64)
+    confidence = keypoints.confidence.astype(np.float64)
+    finite = np.isfinite(xy).all(-1) & np.isfinite(confidence)
+    margin = 0.02 * max(keypoints.width, keypoints.height)
+    size = np.array([keypoints.width, keypoints.height])
+    inside = np.all((xy >= -margin) & (xy <= size + margin), axis=-1)
+    seen = finite & inside & (confidence >= max(min_confidence, 1e-6))
+    weight = np.where(seen, np.clip(confidence, 0, 1), 0.0)
+    for name in IGNORED:
+        weight[:, NAMES.index(name)] = 0
+    weight[:, CONTOUR] = 0
+    direction = np.zeros((len(xy), len(BONES), 3))
+    direction_weight = np.zeros((len(xy), len(BONES)))
+    if keypoints.world is not None:
+        ends = np.array(BONES)
+        world = keypoints.world.astype(np.float64)
+        bone = np.nan_to_num((world[:, ends[:, 1], :3] - world[:, ends[:, 0], :3]) @ camera_rotation)
+        length = np.linalg.norm(bone, axis=-1)
+        sure = np.minimum(world[:, ends[:, 0], 3], world[:, ends[:, 1], 3])
+        direction = bone / np.maximum(length, 1e-9)[..., None]
+        # A hand's own 3D is kept only where the hand is seen in the picture.
+        shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
+        direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
+    joined = 1.0 - (starts[1:-1] | starts[2:]).astype(float) if len(xy) > 2 else np.zeros(0)
+    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, joined)
