@@ -66,14 +66,16 @@ def smooth(
     fitted = load_motion(motion)
     if fitted.body != load_body(body).sha256:
         raise DiffSignError(
-            f"'{motion}' was fitted with another body file than '{body}'; give the one it was fitted with, or fit again."
+            f"'{motion}' was fitted with another body file than '{body}'; "
+            "give the one it was fitted with, or fit again."
         )
     starts = np.zeros(len(fitted), bool)
     if keypoints is not None:
         seen = load_keypoints(keypoints)
         if len(seen) != len(fitted):
             raise DiffSignError(
-                f"'{keypoints}' has {len(seen)} frames, but '{motion}' has {len(fitted)}; give keypoints of the same clip."
+                f"'{keypoints}' has {len(seen)} frames, but '{motion}' has {len(fitted)}; "
+                "give keypoints of the same clip."
             )
         starts = shot_starts(seen, settings.cut_distance)
     smoothed, report = smooth_motion(fitted, settings, starts)

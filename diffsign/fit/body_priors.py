@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from diffsign.fit.priors import L2_ROWS, Term, affine_term
+from diffsign.fit.priors import L2_PRIOR, Term
 
 
 class BodyPrior(Protocol):
@@ -22,4 +22,4 @@ class L2Prior:
 
     def term(self, pose: np.ndarray) -> Term:
         """Return the unweighted prior on rotation vectors (T, 55, 3)."""
-        return affine_term(pose.reshape(len(pose), -1), L2_ROWS, np.zeros(len(L2_ROWS)))
+        return L2_PRIOR.term(pose)

@@ -11,14 +11,14 @@ from diffsign.core import keypoints as kp
 from diffsign.core.camera import LOOK_ALONG_MINUS_Z, Camera
 from diffsign.core.cuts import shot_starts
 from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import Keypoints
+from diffsign.core.keypoints import FACE, Keypoints
 from diffsign.core.motion import Motion
 from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
 from diffsign.fit.body_priors import BodyPrior, L2Prior
 from diffsign.fit.initial import first_state, orient, usable_frames
 from diffsign.fit.objective import Layout, Objective, State
-from diffsign.fit.points import JOINTS, PointModel
+from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
 from diffsign.fit.solve import minimise
 from diffsign.fit.targets import Targets, find_targets
@@ -58,7 +58,9 @@ def _ranges(numbers: tuple[int, ...]) -> str:
     return ", ".join(words[:8]) + (", …" if len(words) > 8 else "")
 
 
-def fit_motion(keypoints: Keypoints, model: PointModel, settings: FitSettings, body: str = "") -> tuple[Motion, FitReport]:
+def fit_motion(
+    keypoints: Keypoints, model: PointModel, settings: FitSettings, body: str = ""
+) -> tuple[Motion, FitReport]:
     """Fit SMPL-X to a clip's keypoints.
 
     Args:
@@ -79,8 +81,8 @@ def fit_motion(keypoints: Keypoints, model: PointModel, settings: FitSettings, b
     usable = usable_frames(targets)
     if not usable.any():
         raise DiffSignError(
-            f"a person's head and shoulders were expected in the keypoints, but none of the {len(keypoints)} frames shows "
-            "them; check that the video shows a signer and that detection found one."
+            f"a person's head and shoulders were expected in the keypoints, but none of the {len(keypoints)} "
+            "frames shows them; check that the video shows a signer and that detection found one."
         )
     objective = Objective(
         model,
@@ -105,13 +107,13 @@ def fit_motion(keypoints: Keypoints, model: PointModel, settings: FitSettings, b
             transl=state.transl[chosen],
             expression=state.expression[chosen],
         )
-        layout = Layout(joints, model.n_expression, shape=True, focal=settings.focal_length is None)
+        layout = Layout(joints, model.expressions, shape=True, focal=settings.focal_length is None)
         probe = anneal(objective.with_targets(targets.frames(chosen)), probe, settings, layout)
         state = rescaled(objective, state, probe)
         layout = replace(layout, shape=False, focal=False)
         state = fit_windows(objective, state, settings, layout)
     else:
-        layout = Layout(joints, model.n_expression, shape=True, focal=settings.focal_length is None)
+        layout = Layout(joints, model.expressions, shape=True, focal=settings.focal_length is None)
         state = anneal(objective, state, settings, layout)
     return finish(objective, state, keypoints, usable, body)
 
@@ -124,7 +126,8 @@ def body_prior(settings: FitSettings) -> BodyPrior:
 def free_joints(model: PointModel, targets: Targets) -> np.ndarray:
     """Return the joints that a point seen often enough depends on; the rest of the body stays at rest."""
     seen = (targets.weight > 0).mean(0) >= min(SEEN_SHARE, 1 / len(targets))
-    return np.union1d([0], model.influence_joint[seen[model.influence_point]])
+    joints = np.union1d([0], model.influence_joint[seen[model.influence_point]])
+    return np.union1d(joints, model.corrective_joints) if seen[FACE].any() else joints
 
 
 def rescaled(objective: Objective, state: State, probe: State) -> State:
@@ -148,7 +151,9 @@ def stage_layout(stage: StageSettings, layout: Layout) -> Layout:
     """Leave fingers and face at rest while a stage does not look at them."""
     hands = stage.hand_joints > 0 or stage.depth > 0
     kept = [j for j in layout.joints if (hands or j < 25) and (stage.face_joints > 0 or j not in FACE_JOINTS)]
-    return replace(layout, joints=np.array(kept), expressions=layout.expressions if stage.face_joints > 0 else 0)
+    return replace(
+        layout, joints=np.array(kept), expressions=layout.expressions[: None if stage.face_joints > 0 else 0]
+    )
 
 
 def fit_windows(objective: Objective, state: State, settings: FitSettings, layout: Layout) -> State:

@@ -93,7 +93,7 @@ def orient(objective: Objective, state: State) -> State:
     torso = np.zeros(targets.weight.shape[1])
     torso[TORSO] = 1
     objective = objective.with_targets(replace(targets, weight=targets.weight * torso))
-    layout = Layout(np.array([0]), 0, shape=False, focal=False)
+    layout = Layout(np.array([0]), np.zeros(0, int), shape=False, focal=False)
     best = minimise(objective, state, CAMERA_STAGE, layout).state
     shoulders = targets.xy[:, LEFT_SHOULDER] - targets.xy[:, RIGHT_SHOULDER]
     both = (targets.weight[:, [LEFT_SHOULDER, RIGHT_SHOULDER]] > 0).all(1)

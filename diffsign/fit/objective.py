@@ -15,8 +15,8 @@ from diffsign.fit.points import JOINTS, PointModel, Posed
 from diffsign.fit.priors import HandPrior, pose_terms
 from diffsign.fit.targets import BONES, Targets
 
-#: Scale of the robustifier on 3D directions, radians.
-DIRECTION_SCALE = 0.7
+#: Scale of the robustifier on differences of unit vectors, which are at most 2.
+DIRECTION_SCALE = 1.5
 #: Metres that weigh in time like a radian.
 TRANSLATION_UNIT = 0.1
 
@@ -51,20 +51,20 @@ class Layout:
 
     Attributes:
         joints: (F,) free joints.
-        expressions: how many expression coefficients move.
+        expressions: (E',) expression coefficients that move: all that the model sees, or none.
         shape: whether betas move.
         focal: whether the focal length moves.
     """
 
     joints: np.ndarray
-    expressions: int
+    expressions: np.ndarray
     shape: bool
     focal: bool
 
     @property
     def size(self) -> int:
         """Parameters of a frame."""
-        return 3 * len(self.joints) + 3 + self.expressions
+        return 3 * len(self.joints) + 3 + len(self.expressions)
 
     @property
     def transl(self) -> slice:
@@ -212,7 +212,8 @@ class Objective:
             total += np.sum(self.direction_weights(stage) * robust)
         rotvec = rotmat_to_rotvec(state.rotations)
         total += pose_terms(rotvec, stage, self.hands, self.body.term(rotvec)).value.sum()
-        total += stage.expression**2 * np.sum(state.expression**2)
+        past = state.expression - np.clip(state.expression, *self.model.expression_range)
+        total += stage.expression**2 * np.sum(state.expression**2) + stage.limits**2 * np.sum(past**2)
         total += stage.shape**2 * np.sum(state.betas**2) * len(rotvec)
         total += self._focal_weight(len(rotvec)) * (state.log_focal - np.log(self.focal[0])) ** 2
         if stage.temporal and len(rotvec) > 2:
@@ -227,7 +228,7 @@ class Objective:
 
     def equations(self, state: State, stage: StageSettings, layout: Layout) -> Equations:
         """Linearise the objective about ``state``."""
-        frames, size = len(state.transl), layout.size
+        size = layout.size
         posed = self.pose(state)
         rows, residual, weight = self._data_rows(state, stage, layout, posed)
         scaled = rows * weight[..., None]
@@ -239,24 +240,37 @@ class Objective:
         shared = np.einsum("trs,tru->su", rows[..., size:], scaled[..., size:], optimize=True)
         shared_gradient = np.einsum("trs,tr->s", scaled[..., size:], residual, optimize=True)
 
-        rotvec = rotmat_to_rotvec(state.rotations)
-        term = pose_terms(rotvec, stage, self.hands, self.body.term(rotvec))
-        free = layout.joints
-        chain = inverse_right_jacobian(rotvec[:, free])
-        prior_gradient = term.gradient.reshape(frames, JOINTS, 3)[:, free]
-        turns = slice(0, 3 * len(free))
-        gradient[:, turns] += np.einsum("tjab,tja->tjb", chain, prior_gradient).reshape(frames, -1)
-        columns = (3 * free[:, None] + np.arange(3)).ravel()
-        matrix = term.matrix[:, columns[:, None], columns]
-        blocks = matrix.reshape(frames, len(free), 3, len(free), 3)
-        matrix = np.einsum("tiab,tiajc,tjcd->tibjd", chain, blocks, chain, optimize=True)
-        diagonal[:, turns, turns] += matrix.reshape(frames, 3 * len(free), -1)
+        self._add_pose_priors(state, stage, layout, gradient, diagonal)
         face = layout.expression
-        gradient[:, face] += stage.expression**2 * state.expression[:, : layout.expressions]
-        diagonal[:, range(face.start, face.stop), range(face.start, face.stop)] += stage.expression**2
+        strength = state.expression[:, layout.expressions]
+        past = strength - np.clip(strength, *self.model.expression_range)
+        gradient[:, face] += stage.expression**2 * strength + stage.limits**2 * past
+        on = np.arange(face.start, face.stop)
+        diagonal[:, on, on] += stage.expression**2 + stage.limits**2 * (past != 0)
         self._add_shared_priors(state, stage, layout, shared, shared_gradient)
         next1, next2 = self._add_time(state, stage, layout, gradient, diagonal)
         return Equations(gradient, diagonal, next1, next2, shared_gradient, shared, mixed)
+
+    def _add_pose_priors(
+        self, state: State, stage: StageSettings, layout: Layout, gradient: np.ndarray, diagonal: np.ndarray
+    ) -> None:
+        rotvec = rotmat_to_rotvec(state.rotations)
+        term = pose_terms(rotvec, stage, self.hands, self.body.term(rotvec))
+        free = layout.joints
+        chain = inverse_right_jacobian(rotvec)
+        back = np.swapaxes(chain, -1, -2)
+        pull = (back @ term.gradient[..., None])[..., 0][:, free]
+        gradient[:, : 3 * len(free)] += pull.reshape(len(rotvec), -1)
+        slot = np.full(JOINTS, -1)
+        slot[free] = np.arange(len(free))
+        at = 3 * np.arange(len(free))[:, None] + np.arange(3)
+        diagonal[:, at[:, :, None], at[:, None, :]] += (back @ term.blocks @ chain)[:, free]
+        for n, (i, j) in enumerate(term.pairs):
+            if slot[i] >= 0 and slot[j] >= 0:
+                block = back[:, i] @ term.couplings[:, n] @ chain[:, j]
+                rows, columns = at[slot[i]], at[slot[j]]
+                diagonal[:, rows[:, None], columns] += block
+                diagonal[:, columns[:, None], rows] += np.swapaxes(block, -1, -2)
 
     def _data_rows(
         self, state: State, stage: StageSettings, layout: Layout, posed: Posed
@@ -283,7 +297,11 @@ class Objective:
         robust = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)[1]
         image_weight = np.repeat(point_weight[:, used] * robust, 2, axis=1)
         width = moving.shape[-1]
-        rows, residuals, weights = [image_rows.reshape(frames, -1, width)], [residual.reshape(frames, -1)], [image_weight]
+        rows, residuals, weights = (
+            [image_rows.reshape(frames, -1, width)],
+            [residual.reshape(frames, -1)],
+            [image_weight],
+        )
         if len(bones):
             ends = self.bones[bones]
             difference, length = self._direction_residual(posed)
@@ -311,9 +329,12 @@ class Objective:
         for axis in range(3):
             out[:, model.influence_point[chosen], :, at + axis] = np.moveaxis(turns[..., axis], 1, 0)
         out[:, :, range(3), range(layout.transl.start, layout.transl.stop)] = 1.0
-        if layout.expressions:
-            face = model.expression_jacobian(posed)
-            out[..., layout.expression] = face[..., : layout.expressions]
+        correctives = model.corrective_jacobian(posed, state.rotations)
+        for n, joint in enumerate(model.corrective_joints):
+            if slot[joint] >= 0:
+                out[..., 3 * slot[joint] : 3 * slot[joint] + 3] += correctives[..., n, :]
+        if len(layout.expressions):
+            out[..., layout.expression] = model.expression_jacobian(posed)
         if layout.shape:
             out[..., layout.size : layout.size + model.n_betas] = model.shape_jacobian(posed)
         return out
@@ -336,8 +357,8 @@ class Objective:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add the accelerations; return the couplings between neighbours and between next neighbours."""
         frames = len(state.transl)
-        rows, columns = layout.coupled()
-        next1, next2 = np.zeros((max(0, frames - 1), len(rows))), np.zeros((max(0, frames - 2), len(rows)))
+        entries = len(layout.coupled()[0])
+        next1, next2 = np.zeros((max(0, frames - 1), entries)), np.zeros((max(0, frames - 2), entries))
         if frames < 3 or not stage.temporal:
             return next1, next2
         weight = (stage.temporal * self.time_scale) ** 2 * self.targets.joined
@@ -348,7 +369,7 @@ class Objective:
         steps = [backward[:-1], -forward[:-1] - backward[1:], forward[1:]]
         identity = np.eye(3) / TRANSLATION_UNIT
         scale = (1.0, -2.0, 1.0)
-        count = layout.expressions
+        count = len(layout.expressions)
         moves = [np.broadcast_to(factor * identity, (frames - 2, 1, 3, 3)) for factor in scale]
         blocks = [np.concatenate(pair, axis=1) for pair in zip(steps, moves, strict=True)]
         residual = np.concatenate([turn[:, free], move[:, None]], axis=1)
@@ -356,22 +377,23 @@ class Objective:
         at = (3 * np.arange(len(free) + 1)[:, None] + np.arange(3)).reshape(-1, 3)
         for i in range(3):
             reach = slice(i, frames - 2 + i)
-            pull = np.einsum("tjab,tja->tjb", blocks[i], residual) * weight[:, None, None]
+            turned = np.swapaxes(blocks[i], -1, -2)
+            pull = (turned @ residual[..., None])[..., 0] * weight[:, None, None]
             gradient[reach, packed] += pull.reshape(frames - 2, -1)
-            gradient[reach, layout.expression] += scale[i] * weight[:, None] * face[:, :count]
-            square = np.einsum("tjab,tjac->tjbc", blocks[i], blocks[i]) * weight[:, None, None, None]
+            gradient[reach, layout.expression] += scale[i] * weight[:, None] * face[:, layout.expressions]
+            square = (turned @ blocks[i]) * weight[:, None, None, None]
             diagonal[reach, at[:, :, None], at[:, None, :]] += square
             across = np.arange(layout.expression.start, layout.expression.stop)
             diagonal[reach, across, across] += (scale[i] ** 2 * weight)[:, None]
             for j in range(i):
-                product = np.einsum("tjab,tjac->tjbc", blocks[i], blocks[j]) * weight[:, None, None, None]
+                product = (turned @ blocks[j]) * weight[:, None, None, None]
                 flat = product.reshape(frames - 2, -1)
                 extra = np.repeat((scale[i] * scale[j] * weight)[:, None], count, axis=1)
-                entries = np.concatenate([flat, extra], axis=1)
+                coupling = np.concatenate([flat, extra], axis=1)
                 if i - j == 1:
-                    next1[j : frames - 2 + j] += entries
+                    next1[j : frames - 2 + j] += coupling
                 else:
-                    next2 += entries
+                    next2 += coupling
         return next1, next2
 
 
@@ -382,7 +404,7 @@ def moved(state: State, layout: Layout, step: np.ndarray, shared: np.ndarray) ->
     rotations = state.rotations.copy()
     rotations[:, layout.joints] = rotations[:, layout.joints] @ rotvec_to_rotmat(turns)
     expression = state.expression.copy()
-    expression[:, : layout.expressions] += step[:, layout.expression]
+    expression[:, layout.expressions] += step[:, layout.expression]
     betas, log_focal = state.betas, state.log_focal
     if layout.shape:
         betas = betas + shared[: len(betas)]

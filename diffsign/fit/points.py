@@ -10,27 +10,39 @@ below it: ``δp = ω × (S_j − W_j c_j)``, ``S_j`` and ``W_j`` being sums over
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
+from diffsign.core.rotations import cross_matrix
+
+if TYPE_CHECKING:
+    from diffsign.core.body import Body
+
 JOINTS = 55
 SMALL_WEIGHT = 1e-4
+#: Metres by which a joint's correctives, at a unit of a rotation matrix's entry, must move a point to be derived.
+CORRECTIVE_REACH = 5e-3
+#: Metres by which an expression coefficient must move a point to be fitted.
+EXPRESSION_REACH = 5e-4
+#: Facial actions that the joints of jaw and eyes stand for.
+JOINT_ACTIONS = ("jaw", "eyeLook", "tongue")
+#: d (R exp(δ)) / dδ at 0 is R times these.
+GENERATORS = cross_matrix(np.eye(3))
 
 
 @dataclass(frozen=True)
 class Definition:
-    """Where each of K points sits on a body.
+    """Where each of K points sits on a body: a weighted mean of joints and vertices.
 
     Attributes:
-        vertices: (K, 3) int, the vertices it is blended from; ignored where ``joints`` is set.
-        weights: (K, 3) float, their barycentric weights.
-        joints: (K,) int, the joint that the point is, or −1.
+        joint_weights: (K, 55) float.
+        vertex_weights: (K, V) float, rows of both together summing to 1.
     """
 
-    vertices: np.ndarray
-    weights: np.ndarray
-    joints: np.ndarray
+    joint_weights: np.ndarray
+    vertex_weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,17 @@ class PointModel:
     """Forward kinematics and derivatives of K points of an SMPL-X body.
 
     Args:
-        v_template: (V, 3) metres.
+        v_template: (V, 3) metres; only vertices that a point uses need to be among them.
         shapedirs: (V, 3, B + E) directions of shape, then of expression.
         posedirs: (486, V · 3) pose correctives, or None where the body has none.
-        regressor: (55, V) joints from vertices.
+        joint_rest: (55, 3) metres.
+        joint_dirs: (55, 3, B + E) how shape and expression move the joints.
         skinning: (V, 55) weights.
         parents: (55,) int, −1 for the pelvis.
         definition: the points.
         betas: B, how many of the directions are shape.
+        actions: names of the expression directions where each is a facial action of strength 0 to 1; empty where
+            they are principal components.
     """
 
     def __init__(
@@ -71,21 +86,25 @@ class PointModel:
         v_template: np.ndarray,
         shapedirs: np.ndarray,
         posedirs: np.ndarray | None,
-        regressor: np.ndarray,
+        joint_rest: np.ndarray,
+        joint_dirs: np.ndarray,
         skinning: np.ndarray,
         parents: np.ndarray,
         definition: Definition,
         betas: int,
+        actions: tuple[str, ...] = (),
     ) -> None:
         self.parents = np.where(np.arange(JOINTS) == 0, -1, parents).astype(int)
         self.n_betas = betas
         self.n_expression = shapedirs.shape[-1] - betas
-        self.count = len(definition.joints)
-        self.joint_rest = regressor @ v_template
-        self.joint_dirs = np.einsum("jv,vcb->jcb", regressor, shapedirs)
+        self.count = len(definition.joint_weights)
+        self.joint_rest, self.joint_dirs = joint_rest, joint_dirs
         self.below = self._subtrees()
         self._build_parts(v_template, shapedirs, posedirs, skinning, definition)
         self._build_influences(definition)
+        self.corrective_joints = self._find_corrective_joints()
+        self.expression_range = (0.0, 1.0) if actions else (-3.0, 3.0)
+        self.expressions = self._seen_expressions(actions)
 
     def _subtrees(self) -> np.ndarray:
         """(55, 55) bool: row j marks j and every joint below it."""
@@ -103,38 +122,27 @@ class PointModel:
         definition: Definition,
     ) -> None:
         rows, joints, weights, rest, dirs, pose = [], [], [], [], [], []
-        correctives = None if posedirs is None or not np.any(posedirs) else posedirs.reshape(len(posedirs), -1, 3)
         for k in range(self.count):
-            if definition.joints[k] >= 0:
-                j = int(definition.joints[k])
-                rows.append(k)
-                joints.append(j)
-                weights.append(1.0)
-                rest.append(self.joint_rest[j])
-                dirs.append(self.joint_dirs[j])
-                pose.append(None)
-                continue
-            vertices, blend = definition.vertices[k], definition.weights[k]
-            blended = blend[:, None] * skinning[vertices]
-            blended = np.where(blended.sum(0) > SMALL_WEIGHT, blended, 0.0)
-            blended /= blended.sum()
-            for j in np.flatnonzero(blended.sum(0)):
-                share = blended[:, j]
+            used = np.flatnonzero(definition.vertex_weights[k])
+            blend = definition.vertex_weights[k, used, None] * skinning[used]
+            blend = np.where(blend.sum(0) > SMALL_WEIGHT, blend, 0.0)
+            blend *= definition.vertex_weights[k, used].sum() / max(blend.sum(), 1e-12)
+            own = definition.joint_weights[k]
+            for j in np.flatnonzero(blend.sum(0) + own):
+                share = blend[:, j]
                 rows.append(k)
                 joints.append(int(j))
-                weights.append(share.sum())
-                rest.append(share @ v_template[vertices])
-                dirs.append(np.einsum("v,vcb->cb", share, shapedirs[vertices]))
-                pose.append(None if correctives is None else np.einsum("v,pvc->pc", share, correctives[:, vertices]))
+                weights.append(share.sum() + own[j])
+                rest.append(share @ v_template[used] + own[j] * self.joint_rest[j])
+                dirs.append(np.einsum("v,vcb->cb", share, shapedirs[used]) + own[j] * self.joint_dirs[j])
+                if posedirs is not None:
+                    pose.append(np.einsum("v,pvc->pc", share, posedirs.reshape(len(posedirs), -1, 3)[:, used]))
         self.part_point = np.array(rows)
         self.part_joint = np.array(joints)
         self.part_weight = np.array(weights)
         self.part_rest = np.stack(rest)
         self.part_dirs = np.stack(dirs)
-        self.part_pose = None
-        if correctives is not None:
-            none = np.zeros((len(correctives), 3))
-            self.part_pose = np.stack([none if p is None else p for p in pose])
+        self.part_pose = np.stack(pose) if pose else None
         n = len(rows)
         self.gather = sparse.csr_matrix((np.ones(n), (self.part_point, np.arange(n))), shape=(self.count, n))
 
@@ -145,7 +153,7 @@ class PointModel:
             parts = np.flatnonzero(self.part_point == k)
             for j in range(JOINTS):
                 moved = parts[self.below[j, self.part_joint[parts]]]
-                if j != definition.joints[k] and len(moved) and self.part_weight[moved].sum() > SMALL_WEIGHT:
+                if definition.joint_weights[k, j] < 1 and len(moved) and self.part_weight[moved].sum() > SMALL_WEIGHT:
                     rows.extend([len(point)] * len(moved))
                     columns.extend(moved)
                     point.append(k)
@@ -154,6 +162,20 @@ class PointModel:
         shape = (len(point), len(self.part_point))
         self.influence_sum = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
         self.influence_weight = self.influence_sum @ self.part_weight
+
+    def _find_corrective_joints(self) -> np.ndarray:
+        """Return the joints whose pose correctives move a point by more than a few millimetres."""
+        if self.part_pose is None:
+            return np.zeros(0, dtype=int)
+        reach = np.linalg.norm(self.part_pose, axis=-1).max(0).reshape(JOINTS - 1, 9).max(1)
+        return np.flatnonzero(reach > CORRECTIVE_REACH) + 1
+
+    def _seen_expressions(self, actions: tuple[str, ...]) -> np.ndarray:
+        """Return the expression coefficients that move a point and that no joint stands for."""
+        moves = self.gather @ self.part_dirs[..., self.n_betas :].reshape(len(self.part_point), -1)
+        reach = np.linalg.norm(moves.reshape(self.count, 3, -1), axis=1).max(0)
+        named = np.array([not name.startswith(JOINT_ACTIONS) for name in actions] or [True] * self.n_expression)
+        return np.flatnonzero((reach > EXPRESSION_REACH) & named)
 
     def rest_joints(self, betas: np.ndarray) -> np.ndarray:
         """(55, 3) joints of the shape in the rest pose."""
@@ -191,8 +213,8 @@ class PointModel:
         return Posed(self._apply(self.gather, parts), world, centres, parts, offsets)
 
     @staticmethod
-    def _apply(matrix: sparse.csr_matrix, parts: np.ndarray) -> np.ndarray:
-        """Multiply (M, N) into the middle axis of (T, N, ...)."""
+    def _apply(matrix: Any, parts: np.ndarray) -> np.ndarray:
+        """Multiply a sparse (M, N) matrix into the middle axis of (T, N, ...)."""
         moved = np.moveaxis(parts, 1, 0)
         out = matrix @ moved.reshape(len(moved), -1)
         return np.moveaxis(out.reshape(matrix.shape[0], *moved.shape[1:]), 0, 1)
@@ -210,6 +232,23 @@ class PointModel:
             axes[..., 0, :] * y - axes[..., 1, :] * x,
         )
         return np.stack(rows, axis=-2)
+
+    def corrective_jacobian(self, posed: Posed, rotations: np.ndarray) -> np.ndarray:
+        """(T, K, 3, n, 3) what the correctives of the ``corrective_joints`` add to dp / dδ.
+
+        Args:
+            posed: of :meth:`pose`.
+            rotations: (T, 55, 3, 3) that were posed.
+        """
+        out = np.zeros((*posed.points.shape, len(self.corrective_joints), 3))
+        if self.part_pose is None:
+            return out
+        for n, joint in enumerate(self.corrective_joints):
+            change = (rotations[:, joint, None] @ GENERATORS).reshape(-1, 3, 9)
+            effect = self.part_pose[:, 9 * (joint - 1) : 9 * joint]
+            local = np.einsum("tap,npc->tnca", change, effect, optimize=True)
+            out[:, :, :, n] = self._apply(self.gather, posed.rotations[:, self.part_joint] @ local)
+        return out
 
     def _linear_jacobian(self, posed: Posed, joint_dirs: np.ndarray, part_dirs: np.ndarray) -> np.ndarray:
         frames = len(posed.points)
@@ -229,6 +268,33 @@ class PointModel:
         return self._linear_jacobian(posed, self.joint_dirs[..., :b], self.part_dirs[..., :b])
 
     def expression_jacobian(self, posed: Posed) -> np.ndarray:
-        """(T, K, 3, E) dp / dexpression."""
-        b = self.n_betas
-        return self._linear_jacobian(posed, self.joint_dirs[..., b:], self.part_dirs[..., b:])
+        """(T, K, 3, n) dp / d of the ``expressions``."""
+        columns = self.n_betas + self.expressions
+        return self._linear_jacobian(posed, self.joint_dirs[..., columns], self.part_dirs[..., columns])
+
+
+def reduced(body: Body) -> PointModel:
+    """Return the 137 keypoints of a body, all that the fit looks at."""
+    definition = body.landmark_definition()
+    model, used = body.model, definition.used
+
+    def array(name: str) -> np.ndarray:
+        return getattr(model, name).detach().cpu().numpy().astype(np.float64)
+
+    directions = np.concatenate([array("shapedirs")[..., : body.n_betas], array("expr_dirs")], axis=-1)
+    correctives = array("posedirs").reshape(486, -1, 3)[:, used]
+    regressor = array("J_regressor")
+    return PointModel(
+        v_template=array("v_template")[used],
+        shapedirs=directions[used],
+        posedirs=correctives.reshape(486, -1) if np.any(correctives) else None,
+        joint_rest=regressor @ array("v_template"),
+        joint_dirs=np.einsum("jv,vcb->jcb", regressor, directions, optimize=True),
+        skinning=array("lbs_weights")[used],
+        parents=model.parents.cpu().numpy(),
+        definition=Definition(
+            definition.joint_weights.astype(np.float64), definition.vertex_weights.astype(np.float64)
+        ),
+        betas=body.n_betas,
+        actions=body.expression_names,
+    )

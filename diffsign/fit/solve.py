@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky_banded, cho_solve_banded
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, cho_solve_banded, cholesky_banded
 
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.objective import Equations, Layout, Objective, State, moved

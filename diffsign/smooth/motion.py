@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,7 @@ def smooth_motion(motion: Motion, settings: SmoothSettings, starts: np.ndarray) 
     transl = np.nan_to_num(motion.transl.astype(np.float64))
     expression = np.nan_to_num(motion.expression.astype(np.float64))
     edges = np.unique([0, *np.flatnonzero(starts), len(good)])
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         shot = slice(int(start), int(stop))
         known = good[shot]
         turned = bridge_rotations(rotations[shot], known)

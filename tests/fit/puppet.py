@@ -59,10 +59,16 @@ def _joints() -> tuple[np.ndarray, np.ndarray]:
 
 def _keypoint_joints() -> np.ndarray:
     """(137,) the joint that a keypoint is, or −1."""
-    body = dict(zip("neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip".split(),
-                    (12, 17, 19, 21, 16, 18, 20, 0), strict=True))
-    body |= dict(zip("right_hip right_knee right_ankle left_hip left_knee left_ankle".split(), (2, 5, 8, 1, 4, 7), strict=True))
-    body |= {"right_pupil": -1}
+    body = dict(
+        zip(
+            "neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip".split(),
+            (12, 17, 19, 21, 16, 18, 20, 0),
+            strict=True,
+        )
+    )
+    body |= dict(
+        zip("right_hip right_knee right_ankle left_hip left_knee left_ankle".split(), (2, 5, 8, 1, 4, 7), strict=True)
+    )
     order = list(FINGERS)
     for side, (first, wrist) in (("left", (25, 20)), ("right", (40, 21))):
         for name in HAND_NAMES:
@@ -85,11 +91,16 @@ def puppet(correctives: bool = False) -> PointModel:
     joints, tips = _joints()
     vertices, weights = [*joints], [*np.eye(JOINTS)]
     which = _keypoint_joints()
-    corner = np.zeros((len(NAMES), 3), dtype=int)
+    corner = np.zeros(len(NAMES), dtype=int)
     order = list(FINGERS)
     face = iter(_face(FACE.stop - FACE.start))
-    extra = {"nose": (0, 0.63, 0.15), "right_eye": (-0.032, 0.66, 0.11), "left_eye": (0.032, 0.66, 0.11),
-             "right_ear": (-0.075, 0.64, 0), "left_ear": (0.075, 0.64, 0)}
+    extra = {
+        "nose": (0, 0.63, 0.15),
+        "right_eye": (-0.032, 0.66, 0.11),
+        "left_eye": (0.032, 0.66, 0.11),
+        "right_ear": (-0.075, 0.64, 0),
+        "left_ear": (0.075, 0.64, 0),
+    }
     for k, name in enumerate(NAMES):
         if which[k] >= 0:
             continue
@@ -126,7 +137,8 @@ def puppet(correctives: bool = False) -> PointModel:
     masks = (v[:, 2] > 0.05) & (v[:, 1] > 0.5)
     dirs[masks, :, BETAS:] = 0.003 * rng.standard_normal((masks.sum(), 3, EXPRESSIONS))
     dirs[:JOINTS, :, BETAS:] = 0
-    regressor = np.eye(JOINTS, len(v))
-    pose = 0.001 * rng.standard_normal((486, len(v) * 3)) if correctives else None
-    definition = Definition(corner, np.tile([1.0, 0.0, 0.0], (len(NAMES), 1)), which)
-    return PointModel(v, dirs, pose, regressor, np.array(weights), PARENTS, definition, BETAS)
+    pose = 0.03 * rng.standard_normal((486, len(v) * 3)) if correctives else None
+    joint_weights = np.eye(JOINTS)[which] * (which >= 0)[:, None]
+    vertex_weights = np.eye(len(v))[corner] * (which < 0)[:, None]
+    definition = Definition(joint_weights, vertex_weights)
+    return PointModel(v, dirs, pose, joints, dirs[:JOINTS], np.array(weights), PARENTS, definition, BETAS)
