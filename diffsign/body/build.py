@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffsign.body.correctives import arm_correctives, jaw_correctives
 from diffsign.body.hands import hand_components
 from diffsign.body.landmarks import FaceSurface
 from diffsign.body.regions import face_regions
@@ -15,7 +16,6 @@ from diffsign.body.skeleton import (
     expression_directions,
     fold_weights,
     give_jaw_weights,
-    jaw_correctives,
     joint_regressor,
 )
 from diffsign.core.anny import load_anny
@@ -42,13 +42,15 @@ def build_body() -> dict[str, np.ndarray]:
     expressions = expression_directions(anny)
     default = symmetric(zero_pose(anny, anny.rest({}))[0], anny.mirror)
 
-    regressor = joint_regressor(anny, shapes.vertices, shapes.joints, expressions)
+    regressor = joint_regressor(anny, components, shapes.joints, expressions)
     joints = regressor @ template
     opened, left, right = (expressions[anny.actions.index(name)] for name in ("jawOpen", "jawLeft", "jawRight"))
     jaw = joints[JOINTS.index("jaw")]
-    weights = give_jaw_weights(fold_weights(anny), template, jaw, opened)
+    folded = fold_weights(anny)
+    weights = give_jaw_weights(folded, template, jaw, opened)
     posedirs = np.zeros((len(template), 3, 9 * (len(JOINTS) - 1)), dtype=np.float32)
-    for row, offsets in jaw_correctives(weights, template, jaw, opened, (left - right) / 2).items():
+    correctives = jaw_correctives(weights, template, jaw, opened, (left - right) / 2) | arm_correctives(anny, folded)
+    for row, offsets in correctives.items():
         posedirs[..., row] = offsets
 
     surface = FaceSurface(anny, default, weights, expressions)

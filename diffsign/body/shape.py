@@ -10,7 +10,7 @@ from diffsign.core.anny import AnnyBody, Rest, world_rotations
 from diffsign.core.progress import track
 
 #: Phenotypes that the components are computed from, and how many components have a meaning.
-SAMPLES = 480
+SAMPLES = 360
 MEANINGFUL = 20
 SEED = 20241205
 
@@ -36,11 +36,14 @@ class Components:
         mean: (V, 3) float64.
         directions: (V, 3, K) float64, metres for one standard deviation.
         explained: (K,) float64, share of the variance that the first 1..K components keep.
+        mixing: (K, N) float64, with which the directions are made of the samples' offsets from their mean;
+            what else varies with the samples (their joints) has its own directions by it.
     """
 
     mean: np.ndarray
     directions: np.ndarray
     explained: np.ndarray
+    mixing: np.ndarray
 
 
 def draw_phenotypes(count: int, rng: np.random.Generator) -> list[dict[str, float]]:
@@ -93,8 +96,9 @@ def principal_components(vertices: np.ndarray, mirror: np.ndarray, count: int = 
     values, vectors = np.linalg.eigh(offsets @ offsets.T)
     order = np.argsort(values)[::-1][:count]
     explained = np.cumsum(values[::-1])[:count] / values.sum()
-    directions = (vectors[:, order].T @ offsets) / np.sqrt(samples - 1)
-    directions = symmetric(directions.reshape(count, *mean.shape), mirror)
+    mixing = vectors[:, order].T / np.sqrt(samples - 1)
+    directions = (mixing @ offsets).reshape(count, *mean.shape)
     height = directions[:, mean[:, 1].argmax(), 1] - directions[:, mean[:, 1].argmin(), 1]
-    directions *= np.where(height < 0, -1.0, 1.0)[:, None, None]
-    return Components(symmetric(mean, mirror), np.moveaxis(directions, 0, -1), explained)
+    sign = np.where(height < 0, -1.0, 1.0)
+    directions = symmetric(directions * sign[:, None, None], mirror)
+    return Components(symmetric(mean, mirror), np.moveaxis(directions, 0, -1), explained, mixing * sign[:, None])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.spatial import KDTree
-from scipy.spatial.transform import Rotation
 
-from diffsign.core.anny import JAW_OPEN, JAW_SIDE, AnnyBody
+from diffsign.body.correctives import about_jaw
+from diffsign.body.shape import Components
+from diffsign.core.anny import JAW_OPEN, AnnyBody
 from diffsign.core.skeleton import JOINTS, MIRROR
 
 JAW, HEAD = JOINTS.index("jaw"), JOINTS.index("head")
 EYES = {"left_eye_smplhf": "eye.L", "right_eye_smplhf": "eye.R"}
 
 #: Vertices that a joint is regressed from, at most.
-NEIGHBOURS = 100
+NEIGHBOURS = 800
+
+#: Metres by which a joint may be missed in exchange for weights nearer to the plain mean.
+RIDGE = 1e-4
 
 
 def expression_directions(anny: AnnyBody) -> np.ndarray:
@@ -33,12 +37,6 @@ def fold_weights(anny: AnnyBody) -> np.ndarray:
     return (weights + weights[anny.mirror][:, MIRROR]) / 2
 
 
-def _about_jaw(rotvec: np.ndarray, vertices: np.ndarray, jaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rotation (3, 3) of ``rotvec`` and how far it moves each vertex (V, 3) about the jaw's joint."""
-    rotation = Rotation.from_rotvec(rotvec).as_matrix()
-    return rotation, (vertices - jaw) @ (rotation - np.eye(3)).T
-
-
 def give_jaw_weights(weights: np.ndarray, vertices: np.ndarray, jaw: np.ndarray, opened: np.ndarray) -> np.ndarray:
     """Move weight from the head to the jaw so that turning the jaw does what the blend shape ``opened`` does.
 
@@ -51,7 +49,7 @@ def give_jaw_weights(weights: np.ndarray, vertices: np.ndarray, jaw: np.ndarray,
     Returns:
         (V, 55) weights: each vertex follows the jaw by the share of the full rotation that the shape moves it.
     """
-    _, moved = _about_jaw(np.array([JAW_OPEN, 0.0, 0.0]), vertices, jaw)
+    _, moved = about_jaw(np.array([JAW_OPEN, 0.0, 0.0]), vertices, jaw)
     length = np.sum(moved**2, axis=1)
     share = np.sum(opened * moved, axis=1) / np.maximum(length, 1e-12)
     share[np.linalg.norm(opened, axis=1) < 1e-4] = 0.0
@@ -61,63 +59,42 @@ def give_jaw_weights(weights: np.ndarray, vertices: np.ndarray, jaw: np.ndarray,
     return weights
 
 
-def jaw_correctives(
-    weights: np.ndarray, vertices: np.ndarray, jaw: np.ndarray, opened: np.ndarray, sideways: np.ndarray
-) -> dict[int, np.ndarray]:
-    """Return pose directions with which turning the jaw gives Anny's jaw shapes exactly at full turn.
-
-    Args:
-        weights: (V, 55) with the jaw's.
-        vertices: (V, 3) template.
-        jaw: (3,) the jaw's joint.
-        opened: (V, 3) offsets of ``jawOpen``, played by a turn of :data:`JAW_OPEN` about x.
-        sideways: (V, 3) offsets of ``jawLeft``, played by a turn of :data:`JAW_SIDE` about y.
-
-    Returns:
-        Row of SMPL-X's ``posedirs`` to offsets (V, 3): the entry of the jaw's rotation matrix that holds the
-        sine of that turn is what drives the correction.
-    """
-    found = {}
-    for axis, angle, wanted, entry in ((0, JAW_OPEN, opened, 7), (1, JAW_SIDE, sideways, 2)):
-        rotation, moved = _about_jaw(np.eye(3)[axis] * angle, vertices, jaw)
-        share = weights[:, JAW, None]
-        blended = np.eye(3) + share[..., None] * (rotation - np.eye(3))
-        found[(JAW - 1) * 9 + entry] = np.linalg.solve(blended, (wanted - share * moved)[..., None])[..., 0] / np.sin(
-            angle
-        )
-    return found
-
-
-def joint_regressor(anny: AnnyBody, vertices: np.ndarray, joints: np.ndarray, expressions: np.ndarray) -> np.ndarray:
+def joint_regressor(anny: AnnyBody, components: Components, joints: np.ndarray, expressions: np.ndarray) -> np.ndarray:
     """Return the regressor (55, V) that gives every body its own joints, whatever its face does.
 
-    Each joint is a weighted mean of the vertices about it. The weights are those nearest to equal ones that
-    reproduce the joint over all bodies; facial actions do not move a joint.
+    Each joint is a weighted mean of the vertices about it. Of all weights that put it where it belongs on the
+    mean body, carry it along with every shape direction and hold it still under every facial action, the
+    smallest are taken, far vertices counting more.
 
     Args:
         anny: for the vertices of the eyes and the mirror.
-        vertices: (N, V, 3) bodies in the zero pose.
-        joints: (N, 55, 3) their joints.
+        components: the shape directions.
+        joints: (N, 55, 3) joints of the bodies that the components were computed from.
         expressions: (52, V, 3) facial actions.
     """
-    mean = vertices.mean(axis=0)
-    eyes = {joint: np.argsort(anny.order)[anny.dominant(bone)] for joint, bone in EYES.items()}
-    inside = np.concatenate([*eyes.values(), np.argsort(anny.order)[anny.tongue]])
-    skin = np.setdiff1d(np.arange(len(mean)), inside)
+    mean = components.mean
+    mean_joints = joints.mean(axis=0)
+    directions = np.moveaxis(components.directions, -1, 0)
+    joint_directions = np.tensordot(components.mixing, joints - mean_joints, axes=1)
+    place = np.argsort(anny.order)
+    eyes = {joint: place[anny.dominant(bone)] for joint, bone in EYES.items()}
+    skin = np.setdiff1d(np.arange(len(mean)), np.concatenate([*eyes.values(), place[anny.tongue]]))
     tree = KDTree(mean[skin])
     regressor = np.zeros((len(JOINTS), len(mean)))
     for joint, name in enumerate(JOINTS):
         if name.startswith("right_"):
             continue
-        if name == "jaw":
-            near = np.argsort(anny.order)[anny.jaw_vertices]
-        elif name in eyes:
+        if name in eyes:
             near = eyes[name]
         else:
-            near = skin[tree.query(joints[:, joint].mean(axis=0), NEIGHBOURS)[1]]
+            _, found = tree.query(mean_joints[joint], NEIGHBOURS)
+            near = skin[found]
         if MIRROR[joint] == joint:
             near = np.union1d(near, anny.mirror[near])
-        regressor[joint, near] = _fit_weights(vertices[:, near], joints[:, joint], expressions[:, near])
+        rows = np.concatenate([mean[None, near], directions[:, near], expressions[:, near]])
+        still = np.zeros((len(expressions), 3))
+        aims = np.concatenate([mean_joints[joint][None], joint_directions[:, joint], still])
+        regressor[joint, near] = _smallest_weights(rows, aims, np.linalg.norm(mean[near] - mean_joints[joint], axis=1))
     for joint, other in enumerate(MIRROR):
         if JOINTS[joint].startswith("right_"):
             regressor[joint] = regressor[other][anny.mirror]
@@ -126,20 +103,12 @@ def joint_regressor(anny: AnnyBody, vertices: np.ndarray, joints: np.ndarray, ex
     return regressor
 
 
-def _fit_weights(vertices: np.ndarray, joints: np.ndarray, expressions: np.ndarray) -> np.ndarray:
-    """Weights (K,) that sum to one, regress ``joints`` (N, 3) from ``vertices`` (N, K, 3), and stay near 1/K."""
-    count = vertices.shape[1]
-    equal = np.full(count, 1.0 / count)
-    rows = np.concatenate(
-        [
-            np.moveaxis(vertices, 1, -1).reshape(-1, count),
-            np.moveaxis(expressions, 1, -1).reshape(-1, count) * 10.0,
-        ]
-    ).astype(np.float64)
-    aims = np.concatenate([joints.reshape(-1), np.zeros(len(rows) - joints.size)])
-    # Solved for the difference to equal weights, kept to a sum of zero by working in that subspace.
-    basis = np.linalg.svd(np.ones((1, count)))[2][1:].T
-    reduced = rows @ basis
-    ridge = 1e-5 * len(rows)
-    offset = np.linalg.solve(reduced.T @ reduced + ridge * np.eye(count - 1), reduced.T @ (aims - rows @ equal))
-    return equal + basis @ offset
+def _smallest_weights(rows: np.ndarray, aims: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Return weights (K,) with the sum one that make ``aims`` (M, 3) of ``rows`` (M, K, 3), small where far away."""
+    reach = distance + np.median(distance)
+    plain = (1 / reach) / (1 / reach).sum()
+    matrix = np.concatenate([np.moveaxis(rows, 1, -1).reshape(-1, len(distance)), np.ones((1, len(distance)))])
+    missing = np.concatenate([aims.reshape(-1), [1.0]]) - matrix @ plain
+    scaled = matrix * (reach.min() / reach)
+    change = scaled.T @ np.linalg.solve(scaled @ scaled.T + RIDGE**2 * np.eye(len(matrix)), missing)
+    return plain + change * (reach.min() / reach)

@@ -302,6 +302,27 @@ class AnnyBody:
                     rotations[self.bone(f"finger{finger}-{i}.{side}")] = turn(hand @ (end - start), straight) @ hand
         return rotations
 
+    def transforms(self, rest: Rest, world: np.ndarray) -> np.ndarray:
+        """Return the rigid transforms (T, 104, 4, 4), SMPL-X axes, that pose the bones by Anny's own kinematics.
+
+        Args:
+            rest: the body.
+            world: (T, 55, 3, 3) world rotations of the joints from the zero pose. The pelvis goes to the origin.
+        """
+        poses = np.zeros((len(world), len(self.bones), 4, 4))
+        poses[..., 3, 3] = 1.0
+        poses[..., :3, :3] = AXES.T @ world[:, self.bone_joint] @ rest.to_zero @ AXES @ rest.orientation
+        bones = np.tile(np.eye(4), (1, len(self.bones), 1, 1))
+        bones[0, :, :3, :3] = rest.orientation
+        bones[0, :, :3, 3] = rest.heads @ AXES
+        with self._torch.no_grad():
+            found, _ = self.model.get_bone_transforms(
+                self._torch.from_numpy(poses), self._torch.from_numpy(bones), pose_parameterization="world-orient"
+            )
+        turned = np.eye(4)
+        turned[:3, :3] = AXES
+        return turned @ found.numpy() @ turned.T
+
     def skin(self, rest: Rest, world: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pose ``vertices`` with Anny's own kinematics and skinning.
 
@@ -313,20 +334,11 @@ class AnnyBody:
         Returns:
             vertices (T, V, 3) in Anny's order and bone heads (T, 104, 3); the pelvis is at the origin.
         """
-        torch = self._torch
-        turned = AXES.T @ world[:, self.bone_joint] @ rest.to_zero @ AXES @ rest.orientation
-        poses = np.zeros((len(world), len(self.bones), 4, 4))
-        poses[..., 3, 3] = 1.0
-        poses[..., :3, :3] = turned
-        bones = np.tile(np.eye(4), (1, len(self.bones), 1, 1))
-        bones[0, :, :3, :3] = rest.orientation
-        bones[0, :, :3, 3] = rest.heads @ AXES
-        with torch.no_grad():
-            transforms, posed = self.model.get_bone_transforms(
-                torch.from_numpy(poses), torch.from_numpy(bones), pose_parameterization="world-orient"
-            )
-            skinned = self.model.get_skinned_vertices(torch.from_numpy(vertices @ AXES), transforms)
-        return skinned.numpy() @ AXES.T, posed[..., :3, 3].numpy() @ AXES.T
+        moved = self.transforms(rest, world)
+        with self._torch.no_grad():
+            skinned = self.model.get_skinned_vertices(self._torch.from_numpy(vertices), self._torch.from_numpy(moved))
+        heads = (moved[..., :3, :3] @ rest.heads[..., None])[..., 0] + moved[..., :3, 3]
+        return skinned.numpy(), heads
 
     def joints(self, rest: Rest, heads: np.ndarray, world: np.ndarray) -> np.ndarray:
         """Return the 55 joints (T, 55, 3) for posed bone heads (T, 104, 3); the jaw and the feet are made up."""
