@@ -10,6 +10,7 @@ import typer
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.core.settings.evaluate import EvaluateSettings
+from diffsign.core.settings.report import ReportSettings
 
 
 @app.command()
@@ -54,3 +55,30 @@ def evaluate(
         signer=signer,
     )
     save_metrics(metrics, run(inputs, settings, threads))
+
+
+@app.command()
+def aggregate(
+    folder: Annotated[Path, typer.Argument(help="Folder for tables/*.csv and figures/*.")],
+    metrics: Annotated[list[Path], typer.Argument(help="Figures of every result (.json of `diffsign evaluate`).")],
+) -> None:
+    """Put the figures of all results into tables and plots."""
+    from diffsign.report.stage import aggregate as run
+
+    run(folder, metrics)
+
+
+@app.command()
+@with_settings(ReportSettings)
+def report(
+    page: Annotated[Path, typer.Argument(help="Page to write (.html).")],
+    metrics: Annotated[list[Path], typer.Argument(help="Figures of every result (.json of `diffsign evaluate`).")],
+    *,
+    results: Annotated[Path, typer.Option(help="Folder with videos/ and signers/, where the videos are.")],
+    config: Annotated[Path | None, typer.Option(help="Config of the run, to show on the page.")] = None,
+    settings: ReportSettings,
+) -> None:
+    """Make one page of all results: videos side by side, figures and what they mean; it needs no network."""
+    from diffsign.report.stage import report as run
+
+    run(page, metrics, results, settings, config)

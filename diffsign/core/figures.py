@@ -20,7 +20,7 @@ class Definition:
 
     Attributes:
         title: short name for tables and plots.
-        unit: unit, empty for ratios and scores.
+        unit: unit, empty for scores; "share" is a part of 1 and shown in per cent.
         better: which way is better; "" where neither is.
         meaning: a sentence for the reader of the page.
         source: paper or standard that defines it.
@@ -58,7 +58,7 @@ def _legibility() -> dict[str, Definition]:
         for who in (*REFERENCES, "result"):
             found[f"{part}_found_{who}"] = Definition(
                 f"{name.capitalize()} found, {REFERENCES.get(who, who)}",
-                "",
+                "share",
                 "higher" if who == "result" else "",
                 f"Share of all frames of the {REFERENCES.get(who, who)} in which the detector finds the {name}.",
                 "detection rate",
@@ -68,18 +68,18 @@ def _legibility() -> dict[str, Definition]:
         for part, name in {"hands": "hands", **PARTS}.items():
             found[f"{part}_redetected_{reference}"] = Definition(
                 f"{name.capitalize()} found again, of {told}",
-                "",
+                "share",
                 "higher",
                 f"Where the detector finds the {name} in the {told}: the share that it finds in the result too.",
                 "recall",
                 "legibility",
             )
-        for part, name in {"hands": "both hands", "left_hand": "left hand", "right_hand": "right hand"}.items():
+        for part, name in {"hands": "hands", "left_hand": "left hand", "right_hand": "right hand"}.items():
             found[f"{part}_pck_{reference}"] = Definition(
                 f"PCK of {name}, against {told}",
-                "",
+                "share",
                 "higher",
-                f"Share of points of the {name} that lie within a tenth of the hand's size of the {told}'s, "
+                f"Share of points of the {name} within a tenth (pck_alpha) of the hand's size of the {told}'s, "
                 "over hands found in both.",
                 "PCK (Yang and Ramanan 2013), longer side of the hand's box",
                 "legibility",
@@ -104,9 +104,10 @@ def _legibility() -> dict[str, Definition]:
             )
         found[f"body_pck_{reference}"] = Definition(
             f"PCK of upper body, against {told}",
-            "",
+            "share",
             "higher",
-            f"Share of points of head, shoulders and arms within a tenth of the body's size of the {told}'s.",
+            "Share of points of head, shoulders and arms within a tenth (pck_alpha) of the body's size "
+            f"of the {told}'s.",
             "PCK (Yang and Ramanan 2013), longer side of the upper body's box",
             "legibility",
         )
@@ -226,3 +227,40 @@ DEFINITIONS: dict[str, Definition] = {
         "released",
     ),
 }
+
+#: Chapters of the page, in its order.
+GROUPS = {
+    "legibility": "Can the signing still be read?",
+    "steadiness": "Is the picture steady?",
+    "likeness": "Is it the signer that was asked for?",
+    "released": "As the released code computes it",
+}
+
+#: The figures to look at first, with the shortest title that says what they are.
+HEADLINES = {
+    "hands_redetected_source": "Hands found again",
+    "hands_pck_source": "Hand points in place",
+    "handshape_error_source": "Handshape error",
+    "mouth_agreement_source": "Mouth agrees",
+    "ssim_successive": "SSIM of neighbours",
+    "flicker": "Flicker",
+    "fid": "FID",
+    "directional_similarity": "Directional similarity",
+    "reference_similarity": "Like the reference",
+}
+
+
+def format_value(name: str, value: float | None) -> str:
+    """Return a figure's value as a person reads it: three significant digits, its unit, "–" where there is none."""
+    if value is None:
+        return "–"
+    unit = DEFINITIONS[name].unit
+    if unit == "share":
+        return f"{100 * value:.0f} %" if 0.001 <= value <= 0.994 or value in (0, 1) else f"{100 * value:.1f} %"
+    if value != 0 and abs(value) < 0.001:
+        text = f"{value:.1e}"
+    elif abs(value) >= 100:
+        text = f"{value:.0f}"
+    else:
+        text = f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{text}{'' if unit in ('', '°', '×') else ' '}{unit}"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_picture
 from PIL import Image
 from scipy.linalg import sqrtm
+from small_clips import make_picture
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from diffsign.evaluate.distribution import as_released, frechet_distance, kernel_distance

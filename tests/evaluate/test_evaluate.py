@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture
 from PIL import Image
+from small_clips import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture
 from typer.testing import CliRunner
 
 from diffsign.cli import app

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import make_picture
+from small_clips import make_picture
 
 from diffsign.evaluate.flicker import FLOW_SIZE, Warp, estimate_warp, shrink, warping_error
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import make_hand, make_keypoints
+from small_clips import make_hand, make_keypoints
 
 from diffsign.core.keypoints import COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 from diffsign.evaluate.legibility import (

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_picture
+from small_clips import make_picture
 
 from diffsign.core.errors import DiffSignError
 from diffsign.evaluate.networks import Clip, Inception, directional_similarity, reference_similarity

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from conftest import make_picture
 from scipy.ndimage import gaussian_filter
+from small_clips import make_picture
 
 from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
 

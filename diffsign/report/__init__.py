@@ -1,0 +1,1 @@
+"""All results together: tables, plots and the page."""
