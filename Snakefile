@@ -21,6 +21,7 @@ include: "rules/common.smk"
 include: "rules/video.smk"
 include: "rules/motion.smk"
 include: "rules/avatar.smk"
+include: "rules/control.smk"
 include: "rules/signer.smk"
 include: "rules/results.smk"
 
@@ -29,3 +30,4 @@ rule all:
     default_target: True
     input:
         report=f"{RESULTS}/report.html",
+        tables=rules.aggregate.output,

@@ -16,19 +16,19 @@ rule render:
         depth=f"{RESULTS}/videos/{{video}}/avatar/depth.mkv",
         normal=f"{RESULTS}/videos/{{video}}/avatar/normal.mkv",
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
-    params:
-        folder=subpath(output.color, parent=True),
-        settings=to_flags(CONFIG.render),
     log:
         f"{LOGS}/{{video}}/render.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/render.tsv"
+    conda:
+        "../envs/blender.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../envs/blender.yaml"
+    params:
+        folder=subpath(output.color, parent=True),
+        settings=to_flags(CONFIG.render),
     shell:
         "python -m diffsign render {input.motion:q} {params.folder:q} --body {input.body:q}"
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
@@ -46,12 +46,12 @@ rule overlay:
         f"{LOGS}/{{video}}/overlay.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/overlay.tsv"
+    conda:
+        "../envs/video.yaml"
     threads: 2
     resources:
         mem_mb=1000,
         runtime=20,
-    conda:
-        "../envs/video.yaml"
     shell:
         "python -m diffsign overlay {input.clip:q} {input.color:q} {input.mask:q} {output.overlay:q} > {log:q} 2>&1"
 
@@ -63,10 +63,10 @@ use rule detect as detect_avatar with:
     output:
         keypoints=f"{RESULTS}/videos/{{video}}/avatar/keypoints.npz",
         preview=f"{RESULTS}/videos/{{video}}/avatar/keypoints.mp4",
-    params:
-        openpose=[],
-        settings=to_flags(CONFIG.detect.model_copy(update={"detector": "mediapipe"})),
     log:
         f"{LOGS}/{{video}}/detect_avatar.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/detect_avatar.tsv"
+    params:
+        openpose=[],
+        settings=to_flags(CONFIG.detect.model_copy(update={"detector": "mediapipe"})),

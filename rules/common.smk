@@ -1,18 +1,25 @@
 """What the chapters share: the checked config and sheets, and where things are."""
 
+import json
+import os
 import re
-import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The package is found beside this Snakefile, whether or not it is installed.
+# The package is found beside this Snakefile, installed or not: here, and by the commands of the rules.
 sys.path.insert(0, workflow.basedir)
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedir)}${{PYTHONPATH:+:$PYTHONPATH}}; ")
+os.environ.update(
+    PYTHONPATH=os.pathsep.join([workflow.basedir, os.getenv("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    )
+)
 
 from diffsign.core.config import load_config, load_signers, load_videos
 from diffsign.core.errors import DiffSignError
 from diffsign.core.settings import to_flags
+from diffsign.core.settings.generate import FetchSettings
 
 try:
     CONFIG = load_config(config)
@@ -24,6 +31,8 @@ except DiffSignError as error:
 RESULTS = CONFIG.results
 RESOURCES = CONFIG.resources
 BODY = CONFIG.body or f"{RESOURCES}/body/body.npz"
+#: Graphics cards that one job of a diffusion model takes on a cluster.
+GPUS = 1 if CONFIG.generate.device == "cuda" else 0
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
@@ -31,3 +40,76 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 wildcard_constraints:
     video="|".join(re.escape(video) for video in VIDEOS),
     signer="|".join(re.escape(signer) for signer in SIGNERS),
+
+
+scattergather:
+    chunks=CONFIG.chunks,
+
+
+def trim(wildcards):
+    """Return the flags of a video's trim and crop."""
+    row = VIDEOS[wildcards.video]
+    parts = {"--start": row.start, "--end": row.end, "--crop": row.crop}
+    return [f"{flag}={value}" for flag, value in parts.items() if value is not None]
+
+
+def signers_of(family):
+    """Return the rows of the signers that a family draws."""
+    return [row for row in SIGNERS.values() if CONFIG.family_of(row) == family]
+
+
+def family_flags(wildcards):
+    """Return what of a family is needed, and what the config says of it."""
+    own = CONFIG.families.get(wildcards.family)
+    needed = FetchSettings(
+        controls=list(CONFIG.controls_of(wildcards.family)),
+        ip_adapter=any(row.image for row in signers_of(wildcards.family)),
+        clip=True,
+        preset=CONFIG.generate.preset,
+    )
+    return [*([f"--definition={json.dumps(own)}"] if own else []), *to_flags(needed)]
+
+
+def looks(wildcards):
+    """Return a signer's pictures and words as flags."""
+    row = SIGNERS[wildcards.signer]
+    words = {"--text": row.text, "--negative": row.negative}
+    return [
+        *(f"--image={path}" for path in row.image),
+        *(f"{flag}={text}" for flag, text in words.items() if text),
+    ]
+
+
+def generate_flags(wildcards):
+    """Return the config's flags with what the signer's row says over them."""
+    row = SIGNERS[wildcards.signer]
+    own = {"seed": row.seed, "ip_adapter_scale": row.ip_adapter_scale}
+    return to_flags(
+        CONFIG.generate.model_copy(
+            update={key: value for key, value in own.items() if value is not None}
+        )
+    )
+
+
+def control_clips(wildcards):
+    """Return the control clips that a signer's family follows, by name."""
+    controls = CONFIG.controls_of(CONFIG.family_of(SIGNERS[wildcards.signer]))
+    return {
+        name: f"{RESULTS}/videos/{wildcards.video}/control/{name}.mkv"
+        for name in controls
+    }
+
+
+def manifest(wildcards):
+    """Return the manifest of a signer's family."""
+    return f"{RESOURCES}/families/{CONFIG.family_of(SIGNERS[wildcards.signer])}.json"
+
+
+def words_and_pictures(wildcards):
+    """Return what the source and the signer are in words and pictures, as flags."""
+    video, signer = VIDEOS[wildcards.video], SIGNERS[wildcards.signer]
+    words = {"--source-text": video.caption, "--signer-text": signer.text}
+    return [
+        *(f"--reference={path}" for path in signer.image),
+        *(f"{flag}={text}" for flag, text in words.items() if text),
+    ]

@@ -13,13 +13,12 @@ rule body:
         f"{LOGS}/body.log",
     benchmark:
         f"{BENCHMARKS}/body.tsv"
-    cache: True
+    conda:
+        "../envs/body.yaml"
     threads: 2
     resources:
         mem_mb=6000,
         runtime=30,
-    conda:
-        "../envs/body.yaml"
     shell:
         "python -m diffsign body build {output.body:q} > {log:q} 2>&1"
 
@@ -31,18 +30,18 @@ rule fit:
         body=BODY,
     output:
         motion=f"{RESULTS}/videos/{{video}}/motion.fit.npz",
-    params:
-        settings=to_flags(CONFIG.fit),
     log:
         f"{LOGS}/{{video}}/fit.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/fit.tsv"
+    conda:
+        "../envs/body.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
-    conda:
-        "../envs/body.yaml"
+    params:
+        settings=to_flags(CONFIG.fit),
     shell:
         "python -m diffsign fit {input.keypoints:q} {output.motion:q} --body {input.body:q}"
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
@@ -56,18 +55,18 @@ rule smooth:
         body=BODY,
     output:
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
-    params:
-        settings=to_flags(CONFIG.smooth),
     log:
         f"{LOGS}/{{video}}/smooth.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/smooth.tsv"
+    conda:
+        "../envs/body.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../envs/body.yaml"
+    params:
+        settings=to_flags(CONFIG.smooth),
     shell:
         "python -m diffsign smooth {input.motion:q} {output.motion:q} --body {input.body:q}"
         " --keypoints {input.keypoints:q} {params.settings:q} > {log:q} 2>&1"

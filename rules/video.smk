@@ -5,13 +5,6 @@ In: the files of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, con
 """
 
 
-def trim(wildcards):
-    """Return the flags of a video's trim and crop."""
-    row = VIDEOS[wildcards.video]
-    parts = {"--start": row.start, "--end": row.end, "--crop": row.crop}
-    return [f"{flag}={value}" for flag, value in parts.items() if value is not None]
-
-
 rule ingest:
     """Bring a source video to constant rate and size, without loss."""
     input:
@@ -20,19 +13,19 @@ rule ingest:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
-    params:
-        trim=trim,
-        settings=to_flags(CONFIG.ingest),
     log:
         f"{LOGS}/{{video}}/ingest.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/ingest.tsv"
+    conda:
+        "../envs/video.yaml"
     threads: 2
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../envs/video.yaml"
+    params:
+        trim=trim,
+        settings=to_flags(CONFIG.ingest),
     shell:
         "python -m diffsign ingest {input.source:q} {output.clip:q} --audio {output.audio:q}"
         " --preview {output.preview:q} {params.trim:q} {params.settings:q} > {log:q} 2>&1"
@@ -46,19 +39,21 @@ rule detect:
     output:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
         preview=f"{RESULTS}/videos/{{video}}/keypoints.mp4",
-    params:
-        openpose=lambda wildcards, input: ["--openpose", input.openpose] if input.openpose else [],
-        settings=to_flags(CONFIG.detect),
     log:
         f"{LOGS}/{{video}}/detect.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/detect.tsv"
+    conda:
+        "../envs/video.yaml"
     threads: 2
     resources:
         mem_mb=3000,
         runtime=120,
-    conda:
-        "../envs/video.yaml"
+    params:
+        openpose=lambda wildcards, input: (
+            ["--openpose", input.openpose] if input.openpose else []
+        ),
+        settings=to_flags(CONFIG.detect),
     shell:
         "python -m diffsign detect {input.clip:q} {output.keypoints:q} --preview {output.preview:q}"
         " {params.openpose:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
@@ -70,17 +65,17 @@ rule clean:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
     output:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.clean.npz",
-    params:
-        settings=to_flags(CONFIG.clean),
     log:
         f"{LOGS}/{{video}}/clean.log",
     benchmark:
         f"{BENCHMARKS}/{{video}}/clean.tsv"
+    conda:
+        "../envs/video.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/video.yaml"
+    params:
+        settings=to_flags(CONFIG.clean),
     shell:
         "python -m diffsign clean {input.keypoints:q} {output.keypoints:q} {params.settings:q} > {log:q} 2>&1"

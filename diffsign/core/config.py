@@ -14,13 +14,33 @@ from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
 from diffsign.core.settings import Settings, parse
 from diffsign.core.settings.clean import CleanSettings
-from diffsign.core.settings.control import ControlSettings
+from diffsign.core.settings.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
 from diffsign.core.settings.detect import DetectSettings
+from diffsign.core.settings.evaluate import EvaluateSettings
+from diffsign.core.settings.family import Family, family_named, resolve_families
 from diffsign.core.settings.fit import FitSettings
+from diffsign.core.settings.generate import GenerateSettings
 from diffsign.core.settings.ingest import IngestSettings
 from diffsign.core.settings.render import RenderSettings
+from diffsign.core.settings.report import ReportSettings
 from diffsign.core.settings.smooth import SmoothSettings
 from diffsign.core.sheets import SignerRow, VideoRow, read_sheet
+
+
+class ControlSections(Settings):
+    """One section for every control picture."""
+
+    pose: PoseControlSettings = Field(default=PoseControlSettings(), description="The OpenPose skeleton.")
+    canny: CannyControlSettings = Field(default=CannyControlSettings(), description="Edges of the colour pass.")
+    depth: DepthControlSettings = Field(default=DepthControlSettings(), description="Inverse depth.")
+
+
+class FamilyChoice(Settings):
+    """The model family of a signer whose row names none, by how the signer is given."""
+
+    image: str = Field(default="demo", description="For signers given by pictures.")
+    text: str = Field(default="demo", description="For signers given by words.")
+    multimodal: str = Field(default="demo", description="For signers given by pictures and words.")
 
 
 class Config(Settings):
@@ -42,12 +62,39 @@ class Config(Settings):
     fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
     smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
     render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
-    control: ControlSettings = Field(ControlSettings(), description="What conditions the diffusion model.")
+    control: ControlSections = Field(ControlSections(), description="What conditions the diffusion model.")
+    family: FamilyChoice = Field(FamilyChoice(), description="Which model family draws which signer.")
+    families: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Model families, key by key over the built-in demo, sd15 and sdxl; a family of another "
+        "name is new.",
+    )
+    generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
+    report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
+
+    def family_of(self, signer: SignerRow) -> str:
+        """Return the name of the family that draws a signer."""
+        return signer.family or getattr(self.family, signer.kind)
+
+    def resolved_family(self, name: str) -> Family:
+        """Return a family with the config's entries laid over the built-in ones."""
+        return family_named(name, resolve_families(self.families))
+
+    def controls_of(self, family: str) -> list[str]:
+        """Return the names of the controls that a family follows."""
+        scales = self.generate.controls or {
+            name: net.scale for name, net in self.resolved_family(family).controlnets.items()
+        }
+        return [name for name, scale in scales.items() if scale > 0]
 
 
 def load_config(values: dict[str, Any], where: str = "config") -> Config:
     """Check a config that Snakemake (or YAML) has read; unknown keys are refused, naming the nearest known one."""
-    return parse(Config, values, where)
+    config = parse(Config, values, where)
+    for name in (config.family.image, config.family.text, config.family.multimodal):
+        config.resolved_family(name)
+    return config
 
 
 def read_config(path: str | Path) -> Config:
@@ -83,6 +130,12 @@ def load_signers(config: Config) -> dict[str, SignerRow]:
         for picture in row.image:
             if not Path(picture).is_file():
                 raise DiffSignError(f"sheet '{config.signers}': signer '{row.signer}' has no picture at '{picture}'.")
+        family = config.resolved_family(config.family_of(row))
+        if row.image and family.ip_adapter is None:
+            raise DiffSignError(
+                f"sheet '{config.signers}': signer '{row.signer}' is given by a picture, but the family "
+                f"'{config.family_of(row)}' has no ip_adapter; choose another family or give the signer in words."
+            )
     return signers
 
 

@@ -1,0 +1,121 @@
+"""From the controls to the synthetic signer.
+
+In: the sheet of signers, the controls of each video. Out: the manifest of a model family's weights, and for each signer
+what it is conditioned on and, for each video, ``clip.mkv`` with the keypoints found again on it.
+"""
+
+
+rule fetch:
+    """Find or download the weights of a model family, and check that they fit together."""
+    output:
+        manifest=f"{RESOURCES}/families/{{family}}.json",
+    log:
+        f"{LOGS}/fetch_{{family}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_{{family}}.tsv"
+    # Before anything that takes long: a missing weight is said at once.
+    priority: 100
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=family_flags,
+    shell:
+        "python -m diffsign fetch {wildcards.family:q} {output.manifest:q} {params.settings:q} > {log:q} 2>&1"
+
+
+rule encode:
+    """Encode who signs: prompts and reference pictures, once a signer."""
+    input:
+        manifest=manifest,
+        images=lambda wildcards: SIGNERS[wildcards.signer].image,
+    output:
+        conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+    log:
+        f"{LOGS}/signers/{{signer}}/encode.log",
+    benchmark:
+        f"{BENCHMARKS}/signers/{{signer}}/encode.tsv"
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=30,
+        gpu=GPUS,
+    params:
+        looks=looks,
+        device=CONFIG.generate.device,
+    shell:
+        "python -m diffsign encode {input.manifest:q} {output.conditioning:q} {params.looks:q}"
+        " --device {params.device} --threads {threads} > {log:q} 2>&1"
+
+
+rule generate:
+    """Generate one chunk of a clip: the signing of a video by a synthetic signer."""
+    input:
+        unpack(control_clips),
+        manifest=manifest,
+        conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+    output:
+        chunk=temp(f"{RESULTS}/signers/{{signer}}/{{video}}/chunks/{{scatteritem}}.mkv"),
+    log:
+        f"{LOGS}/signers/{{signer}}/{{video}}/generate-{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/signers/{{signer}}/{{video}}/generate-{{scatteritem}}.tsv"
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=GPUS,
+    params:
+        controls=lambda wildcards: [
+            f"--{name}={path}" for name, path in control_clips(wildcards).items()
+        ],
+        settings=generate_flags,
+    shell:
+        "python -m diffsign generate {input.manifest:q} {input.conditioning:q} {output.chunk:q}"
+        " --chunk {wildcards.scatteritem} {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+
+
+rule join:
+    """Join the chunks of a clip and put the sound back."""
+    input:
+        chunks=gather.chunks(
+            f"{RESULTS}/signers/{{{{signer}}}}/{{{{video}}}}/chunks/{{scatteritem}}.mkv"
+        ),
+        source=f"{RESULTS}/videos/{{video}}/clip.mkv",
+        audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+    output:
+        clip=ensure(f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv", non_empty=True),
+        preview=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
+    log:
+        f"{LOGS}/signers/{{signer}}/{{video}}/join.log",
+    benchmark:
+        f"{BENCHMARKS}/signers/{{signer}}/{{video}}/join.tsv"
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} --audio {input.audio:q}"
+        " --preview {output.preview:q} > {log:q} 2>&1"
+
+
+use rule detect_avatar as detect_signer with:
+    input:
+        clip=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv",
+        openpose=[],
+    output:
+        keypoints=f"{RESULTS}/signers/{{signer}}/{{video}}/keypoints.npz",
+        preview=f"{RESULTS}/signers/{{signer}}/{{video}}/keypoints.mp4",
+    log:
+        f"{LOGS}/signers/{{signer}}/{{video}}/detect.log",
+    benchmark:
+        f"{BENCHMARKS}/signers/{{signer}}/{{video}}/detect.tsv"
