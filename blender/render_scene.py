@@ -177,12 +177,33 @@ def set_workbench(scene: bpy.types.Scene, samples: int) -> None:
     shading = display.shading
     shading.light = "STUDIO"
     shading.studio_light = "Default"
+    set_studio_lights()
     shading.color_type = "TEXTURE"
-    shading.show_shadows, shading.shadow_intensity = True, 0.35
+    shading.show_shadows = False
     shading.show_cavity, shading.cavity_type = True, "BOTH"
     shading.cavity_ridge_factor, shading.cavity_valley_factor = 0.0, 1.2
     shading.curvature_ridge_factor, shading.curvature_valley_factor = 0.2, 0.7
     shading.show_specular_highlight = True
+
+
+def set_studio_lights() -> None:
+    """Set Workbench's lights (directions in view space): a large key, a fill, a rim and ambient light."""
+    system = bpy.context.preferences.system
+    system.use_studio_light_edit = True
+    system.light_ambient = (0.14, 0.14, 0.15)
+    lights = (
+        ((-0.45, 0.55, 0.70), 0.78, 0.22, 0.30),
+        ((0.75, 0.15, 0.65), 0.30, 0.06, 0.50),
+        ((0.30, 0.60, -0.75), 0.35, 0.10, 0.30),
+    )
+    for index, light in enumerate(system.solid_lights):
+        light.use = index < len(lights)
+        if light.use:
+            direction, diffuse, specular, smooth = lights[index]
+            light.direction = direction
+            light.diffuse_color = (diffuse, diffuse, diffuse)
+            light.specular_color = (specular, specular, specular)
+            light.smooth = smooth
 
 
 def add_normal_attribute(made: bpy.types.Object, rotation: list[list[float]]) -> None:

@@ -5,7 +5,7 @@ as EXR files that are read and deleted while Blender goes on. Nothing of it outl
 
 Passes:
     color: (H, W, 3) uint8 sRGB over the scene's background, (H, W, 4) with straight alpha if that is None.
-    depth: (H, W) uint16, distance along the camera's z axis in units of :data:`DEPTH_UNIT`; 0 is nothing.
+    depth: (H, W) uint16, distance along the camera's z axis as :mod:`diffsign.core.depth` stores it; 0 is nothing.
     normal: (H, W, 3) uint8, unit normal in the picture's axes (x right, y up, z towards the camera), each
         mapped from [-1, 1] to [0, 255]; black is nothing.
     mask: (H, W) of the body's coverage repeated to (H, W, 3) uint8, 0 nothing to 255 covered.
@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 
 from diffsign.core.clip import ClipWriter
+from diffsign.core.depth import FARTHEST, encode_depth
 from diffsign.core.errors import DiffSignError
 from diffsign.core.exr import read_exr
 from diffsign.core.progress import track
@@ -38,9 +39,6 @@ from diffsign.core.scene import Material, Mesh, Scene, parse_colour
 from diffsign.core.settings.render import RenderSettings
 
 PASSES = ("color", "depth", "normal", "mask")
-
-#: Metres of one step of the depth pass: half a millimetre, up to 32.7 m.
-DEPTH_UNIT = 0.0005
 
 #: Frames whose vertices are in memory at once.
 CHUNK = 64
@@ -264,13 +262,12 @@ class _Reader:
 
     def _depth(self, z: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         seen = (alpha > 0) & (z < 1e6)
-        steps = np.where(seen, np.rint(z / DEPTH_UNIT), 0)
-        if steps.max() > 65535:
+        if np.any(z[seen] > FARTHEST):
             raise DiffSignError(
-                f"the avatar is {steps.max() * DEPTH_UNIT:.1f} m away, but the depth pass ends at "
-                f"{65535 * DEPTH_UNIT:.1f} m; fit with a shorter focal length or render without depth."
+                f"the avatar is {z[seen].max():.1f} m away, but the depth pass ends at {FARTHEST:.1f} m; "
+                "fit with a shorter focal length or render without depth."
             )
-        return steps.astype(np.uint16)
+        return encode_depth(np.where(seen, z, np.inf))
 
     def _normal(self, normal: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         # An open surface (a sleeve) shows its inside: what is seen from behind is turned to the viewer.

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from diffsign.core.settings import Settings
+from diffsign.core.settings.appearance import Appearance
 
 
-class RenderSettings(Settings):
-    """How the avatar is rendered."""
+class RenderSettings(Appearance):
+    """How the avatar looks and how it is rendered."""
 
     engine: Literal["workbench", "eevee", "cycles"] = Field(
         "workbench", description="Blender's render engine; workbench is fast on a CPU."

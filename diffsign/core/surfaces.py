@@ -1,0 +1,165 @@
+"""Surfaces that follow a body: pieces cut from it and laid over it, and solid things fixed to it.
+
+Everything is numpy on vertices; nothing here knows what a shirt is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Return unit normals (..., V, 3), weighted by area, of vertices (..., V, 3) and faces (F, 3)."""
+    corners = vertices[..., faces, :]
+    across = np.cross(corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :])
+    count = vertices.shape[-2]
+    gather = sparse.csr_matrix(
+        (np.ones(faces.size, np.float32), (faces.ravel(), np.repeat(np.arange(len(faces)), 3))),
+        shape=(count, len(faces)),
+    )
+    flat = np.moveaxis(across, -2, 0).reshape(len(faces), -1)
+    normals = np.moveaxis((gather @ flat).reshape(count, *across.shape[:-2], 3), 0, -2)
+    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
+
+
+def smoothing(faces: np.ndarray, count: int, rounds: int) -> sparse.csr_matrix:
+    """Return the (V, V) matrix that moves every vertex ``rounds`` times half-way to the mean of its neighbours."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    near = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    near.data[:] = 1
+    degree = np.asarray(near.sum(axis=1)).ravel()
+    step = sparse.diags(np.where(degree > 0, 0.5, 1.0)) + sparse.diags(0.5 / np.maximum(degree, 1)) @ near
+    total = sparse.identity(count, format="csr")
+    for _ in range(rounds):
+        total = step @ total
+    return sparse.csr_matrix(total)
+
+
+def subdivide(faces: np.ndarray, count: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Split every triangle into four; return the (N, V) matrix that makes the vertices, and the faces (4F, 3)."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    edges, index = np.unique(edges, axis=0, return_inverse=True)
+    ab, bc, ca = count + index.reshape(3, -1)
+    a, b, c = faces.T
+    rows = np.repeat(np.arange(len(edges)), 2)
+    middles = sparse.csr_matrix((np.full(edges.size, 0.5), (rows, edges.ravel())), shape=(len(edges), count))
+    matrix = sparse.vstack([sparse.identity(count), middles], format="csr")
+    corners = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+    return sparse.csr_matrix(matrix), np.concatenate([np.stack(corner, axis=-1) for corner in corners])
+
+
+def clip(faces: np.ndarray, field: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Cut a surface along the zero line of a field and keep where the field is positive.
+
+    Args:
+        faces: (F, 3) triangles.
+        field: (V,) a value at each vertex.
+
+    Returns:
+        The (N, V) matrix that makes the kept surface's vertices out of the old ones (old vertices, and points
+        on edges), and its faces (M, 3).
+    """
+    inside = field > 0
+    rows: dict[tuple[int, int], int] = {}
+    entries: list[tuple[int, int, float]] = []
+
+    def vertex(a: int, b: int) -> int:
+        key = (min(a, b), max(a, b))
+        if key not in rows:
+            rows[key] = len(rows)
+            share = 0.0 if a == b else float(field[key[0]] / (field[key[0]] - field[key[1]]))
+            entries.append((rows[key], key[0], 1 - share))
+            if share:
+                entries.append((rows[key], key[1], share))
+        return rows[key]
+
+    kept = []
+    for face in faces[inside[faces].any(axis=1)].tolist():
+        polygon = []
+        for a, b in zip(face, face[1:] + face[:1], strict=True):
+            if inside[a]:
+                polygon.append(vertex(a, a))
+            if inside[a] != inside[b]:
+                polygon.append(vertex(a, b))
+        kept += [(polygon[0], polygon[i], polygon[i + 1]) for i in range(1, len(polygon) - 1)]
+    row, column, value = zip(*entries, strict=True) if entries else ((), (), ())
+    matrix = sparse.csr_matrix((value, (row, column)), shape=(len(rows), len(field)), dtype=np.float32)
+    return matrix, np.array(kept, dtype=np.int64).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A surface at a distance from the body: ``matrix @ vertices + offset * normal``.
+
+    Attributes:
+        matrix: (N, V) what each vertex is made of.
+        faces: (M, 3) of the shell, which also give its normals.
+        offset: (N,) metres along the normal.
+    """
+
+    matrix: sparse.csr_matrix
+    faces: np.ndarray
+    offset: np.ndarray
+
+    def positions(self, vertices: np.ndarray) -> np.ndarray:
+        """Return (T, N, 3) float32 for body vertices (T, V, 3)."""
+        frames, count, _ = vertices.shape
+        flat = np.moveaxis(vertices, 1, 0).reshape(count, -1)
+        base = np.moveaxis((self.matrix @ flat).reshape(-1, frames, 3), 0, 1).astype(np.float32)
+        if not self.offset.any():
+            return base
+        return (base + self.offset[:, None] * vertex_normals(base, self.faces)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A rigid thing that moves with a patch of the body (Kabsch's rotation, 1976, for every frame).
+
+    Attributes:
+        anchors: (A,) vertex numbers of the patch.
+        rest: (A, 3) where they are while the thing is at ``points``.
+        points: (N, 3) the thing.
+    """
+
+    anchors: np.ndarray
+    rest: np.ndarray
+    points: np.ndarray
+
+    def positions(self, vertices: np.ndarray) -> np.ndarray:
+        """Return (T, N, 3) float32 for body vertices (T, V, 3)."""
+        patch = vertices[:, self.anchors].astype(np.float64)
+        centre, rest_centre = patch.mean(axis=1, keepdims=True), self.rest.mean(axis=0)
+        u, _, vt = np.linalg.svd(np.swapaxes(patch - centre, 1, 2) @ (self.rest - rest_centre))
+        u[..., -1] *= np.sign(np.linalg.det(u @ vt))[:, None]
+        return ((self.points - rest_centre) @ np.swapaxes(u @ vt, 1, 2) + centre).astype(np.float32)
+
+
+def ball(polar: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a unit ball around +z: points, faces, and the ring (index into ``polar``) of each face."""
+    turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
+    polar_, turn_ = np.meshgrid(polar, turn, indexing="ij")
+    points = np.stack([np.sin(polar_) * np.cos(turn_), np.sin(polar_) * np.sin(turn_), np.cos(polar_)], axis=-1)
+    faces, rings = grid_faces(len(polar), segments, closed=True)
+    return points.reshape(-1, 3), faces, rings
+
+
+def grid_faces(rows: int, columns: int, closed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the triangles of a grid of points (``closed``: last column meets the first), and the row of each."""
+    row, column = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
+    row, column = row.ravel(), column.ravel()
+    after = (column + 1) % columns
+    a, b = row * columns + column, row * columns + after
+    c, d = (row + 1) * columns + column, (row + 1) * columns + after
+    return np.concatenate([np.stack([a, c, d], -1), np.stack([a, d, b], -1)]), np.concatenate([row, row])
+
+
+def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return centre (3,) and radius of the sphere nearest to points (N, 3), by linear least squares."""
+    system = np.concatenate([2 * points, np.ones((len(points), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
+    centre = solution[:3]
+    return centre, float(np.sqrt(solution[3] + centre @ centre))
