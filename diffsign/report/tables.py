@@ -69,7 +69,7 @@ def long_table(results: Sequence[Metrics]) -> pd.DataFrame:
                     "reason": figure.reason or "",
                 }
             )
-    return pd.DataFrame(rows, columns=LONG).astype({"value": "float64"})
+    return pd.DataFrame(rows, columns=pd.Index(LONG)).astype({"value": "float64"})
 
 
 def clip_table(results: Sequence[Metrics]) -> pd.DataFrame:
