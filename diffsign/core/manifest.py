@@ -80,6 +80,17 @@ def load_manifest(path: str | Path) -> Manifest:
     return manifest
 
 
+def is_untrained(manifest: Manifest) -> bool:
+    """Tell whether the family's own card (``diffsign.json`` in its folder) says that it was never trained."""
+    card = Path(manifest.base.path) / "diffsign.json"
+    if not card.is_file():
+        return False
+    try:
+        return json.loads(card.read_text(encoding="utf-8")).get("trained") is False
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+        raise DiffSignError(f"the family's card '{card}' is not JSON with keys; write the family again.") from error
+
+
 def located(manifest: Manifest) -> list[Located]:
     """Return every part that the manifest names."""
     parts = [manifest.base, *manifest.controlnets.values(), *manifest.loras.values()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +20,10 @@ from diffsign.core.errors import DiffSignError
 from diffsign.core.figures import PARTS, REFERENCES
 from diffsign.core.files import require_file
 from diffsign.core.keypoints import Keypoints, load_keypoints
+from diffsign.core.manifest import Manifest, is_untrained, load_manifest
 from diffsign.core.metrics import Figure, Metrics, figure, to_series
 from diffsign.core.settings.evaluate import EvaluateSettings
+from diffsign.core.settings.family import PACKAGE
 from diffsign.evaluate.distribution import RELEASED_FRAMES, frechet_distance, kernel_distance
 from diffsign.evaluate.frames import CLIPS, Measured, measure
 from diffsign.evaluate.legibility import (
@@ -87,39 +88,13 @@ class Inputs:
         return "image" if self.references else "unknown"
 
 
-@dataclass(frozen=True)
-class Family:
-    """What evaluation takes from a family's manifest: its name, its CLIP and whether it is trained."""
-
-    name: str
-    clip: str | None
-    stand_in: bool
-
-
-def read_family(path: Path) -> Family:
-    """Read a manifest written by ``diffsign fetch``."""
-    path = require_file(path, "family manifest")
-    try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DiffSignError(
-            f"family manifest '{path}' is not JSON ({error}); make it with `diffsign fetch`."
-        ) from error
-    if not isinstance(manifest, dict):
-        raise DiffSignError(f"family manifest '{path}' must hold keys and values; make it with `diffsign fetch`.")
-    clip = manifest.get("clip")
-    if isinstance(clip, dict):
-        clip = clip.get("path") or clip.get("folder")
-    name = str(manifest.get("family") or manifest.get("name") or path.stem)
-    return Family(name=name, clip=clip, stand_in=not manifest.get("trained", True))
-
-
-def _networks(settings: EvaluateSettings, family: Family) -> tuple[Clip | None, Clip | Inception | None]:
+def _networks(settings: EvaluateSettings, family: Manifest) -> tuple[Clip | None, Clip | Inception | None]:
     clip = None
     if settings.clip is not None:
         clip = Clip(settings.clip, name=Path(settings.clip).name if Path(settings.clip).is_dir() else settings.clip)
     elif family.clip is not None:
-        clip = Clip(family.clip, name=f"CLIP of the family {family.name}")
+        ours = family.clip.id.startswith(PACKAGE) or Path(family.clip.id).exists()
+        clip = Clip(family.clip.path, name=f"CLIP of the family {family.name}" if ours else family.clip.id)
     else:
         log.warning("%s; figures that need one are left out.", NO_CLIP)
     return clip, Inception(settings.inception_weights) if settings.fid_network == "inception" else clip
@@ -312,7 +287,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings, threads: int | None = N
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
     info = probe_clip(inputs.source)
-    family = read_family(inputs.family)
+    family = load_manifest(inputs.family)
     frames = len(load_keypoints(inputs.source_keypoints))
     pictures = _pictures(inputs.references)
     clip, network = _networks(settings, family)
@@ -339,7 +314,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings, threads: int | None = N
         signer=inputs.signer,
         kind=inputs.kind,
         family=family.name,
-        stand_in=family.stand_in,
+        stand_in=is_untrained(family),
         frames=frames,
         fps=info.fps,
         width=info.width,

@@ -10,6 +10,8 @@ import torch
 
 from diffsign.core.clip import write_clip
 from diffsign.core.keypoints import COUNT, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
+from diffsign.core.manifest import Located, Manifest, save_manifest
+from diffsign.core.settings.family import family_named, resolve_families
 
 WIDTH, HEIGHT, FRAMES, FPS = 96, 64, 5, 24.0
 
@@ -87,5 +89,16 @@ def write_result(folder: Path, clip: Path) -> dict[str, Path]:
         paths[f"{name}_keypoints"] = folder / f"{name}.npz"
         save_keypoints(paths[f"{name}_keypoints"], points)
     paths["family"] = folder / "demo.json"
-    paths["family"].write_text(json.dumps({"family": "demo", "clip": str(clip), "trained": False}))
+    write_manifest(paths["family"], clip, trained=False)
     return paths
+
+
+def write_manifest(path: Path, clip: Path | None, trained: bool) -> None:
+    """Write the manifest of a family whose folder holds nothing but its card."""
+    base = path.with_suffix("")
+    base.mkdir()
+    (base / "diffsign.json").write_text(json.dumps({"family": "demo", "trained": trained}))
+    family = family_named("demo", resolve_families())
+    located = None if clip is None else Located(path=str(clip), id="package:weights/demo", bytes=1)
+    here = Located(path=str(base), id="package:weights/demo", bytes=1)
+    save_manifest(path, Manifest(name="demo", architecture="sd", family=family, base=here, clip=located))

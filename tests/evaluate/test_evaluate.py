@@ -1,10 +1,9 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_clips import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture
+from small_clips import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture, write_manifest
 from typer.testing import CliRunner
 
 from diffsign.cli import app
@@ -114,8 +113,9 @@ def test_a_result_of_another_size_is_brought_to_the_sources(files: dict[str, Pat
 
 def test_without_flow_or_clip_the_figures_give_their_reason(files: dict[str, Path], tmp_path: Path) -> None:
     manifest = tmp_path / "bare.json"
-    manifest.write_text(json.dumps({"family": "bare"}))
+    write_manifest(manifest, clip=None, trained=True)
     metrics = run(files | {"family": manifest, "mask": tmp_path / "none.mkv"}, EvaluateSettings(flow=False))
+    assert not metrics.stand_in
     assert metrics.figures["flicker"].value is None
     assert "names no CLIP" in (metrics.figures["fid"].reason or "")
     assert metrics.value("hands_pck_source") == 1
