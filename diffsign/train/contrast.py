@@ -1,0 +1,72 @@
+"""CLIP in small: pictures and captions of the same looks are brought together (Radford et al. 2021)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+from diffsign.core.settings.train import TrainSettings
+from diffsign.train.architecture import CLIP_SIZE, Family
+from diffsign.train.attributes import CHOICES, Look, attribute_names, caption
+from diffsign.train.data import Frames
+from diffsign.train.loop import Draw, Training, averaged
+
+
+def clip_pixels(pictures: torch.Tensor) -> torch.Tensor:
+    """Normalise pictures (B, 3, 64, 64) in [0, 1] as the family's image processor does."""
+    mean, std = (torch.tensor(v, device=pictures.device)[:, None, None] for v in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
+    return (pictures - mean) / std
+
+
+def text_embeddings(family: Family, texts: list[str], device: torch.device) -> torch.Tensor:
+    """Return CLIP's embeddings of texts, (B, 128), not normalised."""
+    ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    return family.clip.text_projection(family.clip.text_model(input_ids=ids).pooler_output)
+
+
+def train_clip(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
+    """Train both towers against each other."""
+    training = Training(Path(folder) / "clip.pt", {"clip": family.clip}, settings)
+    names = attribute_names()
+
+    def losses(draw: Draw) -> dict[str, torch.Tensor]:
+        looks = [Look.random(draw.numpy) for _ in range(settings.batch)]
+        pictures = np.stack([frames.portrait(draw.numpy, look, CLIP_SIZE) for look in looks])
+        pixels = clip_pixels(torch.from_numpy(pictures).float().to(training.device))
+        image = functional.normalize(family.image_embeddings(pixels).float(), dim=1)
+        texts = [caption(look, draw.numpy) for look in looks]
+        text = functional.normalize(text_embeddings(family, texts, training.device).float(), dim=1)
+        scale = family.clip.logit_scale.exp().clamp(max=100)
+        logits = scale * image @ text.T
+        # two of a batch may look the same: both are right answers then
+        same = torch.tensor([[float(a == b) for b in looks] for a in looks], device=training.device)
+        target = same / same.sum(dim=1, keepdim=True)
+        loss = (_cross(logits, target) + _cross(logits.T, target)) / 2
+        # one attribute at a time: the captions of all its values, told apart by the picture alone
+        name = names[draw.step % len(names)]
+        choices = CHOICES[name]
+        plain = [
+            caption(Look(**{n: v if n == name else CHOICES[n][0] for n in names}), None, frozenset({name}))
+            for v in choices
+        ]
+        classes = functional.normalize(text_embeddings(family, plain, training.device).float(), dim=1)
+        answers = torch.tensor([choices.index(getattr(look, name)) for look in looks], device=training.device)
+        scores = scale * image @ classes.T
+        single = functional.cross_entropy(scores, answers)
+        right = (scores.argmax(dim=1) == answers).float().mean()
+        return {"loss": loss + single, "contrast": loss.detach(), f"right_{name}": right}
+
+    training.run(losses)
+
+
+def _cross(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def load_clip(family: Family, folder: str | Path) -> int:
+    """Give the family the trained CLIP; return the step it is of."""
+    return averaged(Path(folder) / "clip.pt", {"clip": family.clip})

@@ -1,0 +1,37 @@
+"""From checkpoints to the folder that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diffsign.core.errors import DiffSignError
+from diffsign.train.architecture import build_family
+from diffsign.train.autoencoder import load_autoencoder
+from diffsign.train.contrast import load_clip
+from diffsign.train.diffusion import load_diffusion
+from diffsign.train.layout import save_family
+
+PARTS = ("vae", "clip", "diffusion")
+
+
+def export_family(work: str | Path, folder: str | Path) -> dict[str, object]:
+    """Write the family whose parts are trained in ``work``; return what its ``diffsign.json`` says.
+
+    Raises:
+        DiffSignError: if a part has no checkpoint.
+    """
+    work = Path(work)
+    absent = [part for part in PARTS if not (work / f"{part}.pt").exists()]
+    if absent:
+        raise DiffSignError(
+            f"'{work}' has no checkpoint of {', '.join(absent)}; run `diffsign train {absent[0]}` first."
+        )
+    family = build_family()
+    steps = {
+        "vae": load_autoencoder(family, work),
+        "clip": load_clip(family, work),
+        "diffusion": load_diffusion(family, work),
+    }
+    card: dict[str, object] = {"family": "demo", "trained": True, "steps": steps}
+    save_family(folder, family, card)
+    return card

@@ -1,0 +1,127 @@
+"""Training runs, stops, and goes on to the same bits."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from diffsign.core.errors import DiffSignError
+from diffsign.core.settings.train import MeasureSettings, TrainSettings
+from diffsign.train.architecture import build_family
+from diffsign.train.autoencoder import fit_encoder, train_autoencoder
+from diffsign.train.contrast import train_clip
+from diffsign.train.data import Frames, save_shard
+from diffsign.train.diffusion import train_diffusion
+from diffsign.train.export import export_family
+from diffsign.train.layout import read_card
+from diffsign.train.loop import rate
+from diffsign.train.measure import measure_family
+from diffsign.train.parts import train_part
+
+SHORT = {"steps": 3, "batch": 2, "crop": 64, "whole": 0.0, "log_every": 1, "save_every": 1, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, plain_passes):
+    folder = tmp_path_factory.mktemp("data")
+    save_shard(folder / "shard-00000", [plain_passes(0), plain_passes(1)])
+    return folder
+
+
+def state(path):
+    return torch.load(path, weights_only=True)
+
+
+def same(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a if key != "seconds")
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    work = tmp_path_factory.mktemp("work")
+    frames = Frames(data)
+    train_autoencoder(build_family(0), frames, work, TrainSettings(**SHORT))
+    train_clip(build_family(0), frames, work, TrainSettings(**SHORT))
+    train_diffusion(build_family(0), frames, work, TrainSettings(**SHORT, adapter=0.5))
+    return work
+
+
+def test_every_part_trains_and_logs(trained):
+    for part in ("vae", "clip", "diffusion"):
+        assert state(trained / f"{part}.pt")["step"] == 3
+        rows = (trained / f"{part}.csv").read_text().splitlines()
+        losses = [float(row.split(",")[3]) for row in rows[1:] if row.split(",")[2] == "loss"]
+        assert rows[0] == "step,seconds,name,value"
+        assert len(losses) == 3
+        assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("part", ["vae", "diffusion"])
+def test_a_run_in_two_pieces_ends_at_the_same_bits(part, data, trained, tmp_path):
+    run = {"vae": train_autoencoder, "diffusion": train_diffusion}[part]
+    options = SHORT | ({"adapter": 0.5} if part == "diffusion" else {})
+    for name in ("encoder.safetensors", "clip.pt"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    run(build_family(0), Frames(data), tmp_path, TrainSettings(**options, minutes=1e-9))
+    assert state(tmp_path / f"{part}.pt")["step"] == 1
+    run(build_family(0), Frames(data), tmp_path, TrainSettings(**options))
+    assert same(state(tmp_path / f"{part}.pt"), state(trained / f"{part}.pt"))
+
+
+@pytest.mark.slow
+def test_two_processes_share_their_gradients(data, trained, tmp_path):
+    settings = TrainSettings(**SHORT | {"steps": 2, "processes": 2})
+    train_part("vae", data, tmp_path, settings)
+    assert state(tmp_path / "vae.pt")["step"] == 2
+    assert not same(state(tmp_path / "vae.pt")["modules"], state(trained / "vae.pt")["modules"])
+    rows = (tmp_path / "vae.csv").read_text().splitlines()
+    assert len([row for row in rows if ",loss," in row]) == 2
+
+
+def test_a_checkpoint_of_another_part_is_one_sentence(data, trained, tmp_path):
+    (tmp_path / "vae.pt").write_bytes((trained / "clip.pt").read_bytes())
+    with pytest.raises(DiffSignError, match="does not fit"):
+        train_autoencoder(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+
+
+def test_the_adapter_needs_clip_first(data, tmp_path):
+    with pytest.raises(DiffSignError, match="does not exist"):
+        train_diffusion(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT, adapter=0.5))
+
+
+def test_export_needs_every_part(tmp_path):
+    with pytest.raises(DiffSignError, match="vae, clip, diffusion"):
+        export_family(tmp_path, tmp_path / "out")
+
+
+def test_exported_family_draws_and_is_measured(data, trained, tmp_path):
+    export_family(trained, tmp_path / "demo")
+    assert read_card(tmp_path / "demo")["trained"] is True
+    assert sum(f.stat().st_size for f in (tmp_path / "demo").rglob("*") if f.is_file()) < 25 * 2**20
+    settings = MeasureSettings(pictures=2, steps=1, batch=2)
+    figures = measure_family(tmp_path / "demo", data, tmp_path / "figures.json", settings)
+    assert figures["obeyed"]["rendering"]["all"] == 1.0
+    assert json.loads((tmp_path / "figures.json").read_text()) == figures
+    assert (tmp_path / "figures.png").stat().st_size > 1000
+
+
+def test_encoder_gives_latents_of_unit_size(data):
+    frames = Frames(data)
+    basis, mean = fit_encoder(frames, 0)
+    rng = np.random.default_rng(5)
+    pictures = torch.from_numpy(np.stack([frames.draw(rng, 64).picture for _ in range(50)])).float()
+    latents = torch.nn.functional.conv2d(pictures, basis, stride=4) - mean[:, None, None]
+    assert 0.5 < latents.square().mean().sqrt() < 2
+
+
+def test_rate_warms_up_stays_and_falls():
+    settings = TrainSettings(steps=1000, learning_rate=1e-3)
+    assert rate(0, settings) < 1e-4
+    assert rate(500, settings) == 1e-3
+    assert rate(900, settings) == pytest.approx(5e-4)
+    assert rate(1000, settings) == 0
