@@ -10,7 +10,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.settings.generate import FetchSettings
+from diffsign.core.settings.generate import FetchSettings, GenerateSettings
 
 
 def _definition(text: str, name: str) -> dict[str, Any]:
@@ -62,3 +62,89 @@ def fetch(
     save_manifest(out, manifest)
     parts = located(manifest)
     typer.echo(f"{out}: {len(parts)} parts, {sum(part.bytes for part in parts) / 1e9:.2f} GB.")
+
+
+@app.command()
+def encode(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of the model family (.json), from diffsign fetch.")],
+    out: Annotated[Path, typer.Argument(help="Conditioning to write (.safetensors).")],
+    image: Annotated[list[Path] | None, typer.Option(help="Reference picture of the signer; may be repeated.")] = None,
+    text: Annotated[str | None, typer.Option(help="The signer in words.")] = None,
+    negative: Annotated[str | None, typer.Option(help="What must not be seen; by default the family's words.")] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+) -> None:
+    """Encode who signs: by pictures, by words, or by both."""
+    from diffsign.core.manifest import load_manifest
+    from diffsign.generate.conditioning import save_conditioning
+    from diffsign.generate.encode import encode_signer
+    from diffsign.generate.networks import use_threads
+
+    use_threads(threads)
+    signer = encode_signer(load_manifest(manifest), image or [], text, negative, device)
+    save_conditioning(out, signer)
+
+
+@app.command()
+@with_settings(GenerateSettings)
+def generate(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of the model family (.json), from diffsign fetch.")],
+    conditioning: Annotated[Path, typer.Argument(help="Who signs (.safetensors), from diffsign encode.")],
+    out: Annotated[Path, typer.Argument(help="Clip to write (.mkv).")],
+    pose: Annotated[Path | None, typer.Option(help="Skeleton clip, from diffsign control pose.")] = None,
+    canny: Annotated[Path | None, typer.Option(help="Edge clip, from diffsign control canny.")] = None,
+    depth: Annotated[Path | None, typer.Option(help="Depth clip, from diffsign control depth.")] = None,
+    chunk: Annotated[str, typer.Option(metavar="I-of-N", help="Part of the clip to generate.")] = "1-of-1",
+    preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    *,
+    settings: GenerateSettings,
+) -> None:
+    """Generate the signer's frames for a clip, or for one chunk of it.
+
+    A frame has the same pixels whatever the chunk that it is generated in.
+    """
+    from diffsign.core.clip import iter_clip, write_clip
+    from diffsign.core.manifest import load_manifest
+    from diffsign.core.progress import track
+    from diffsign.generate.chunks import chunk_range, parse_chunk
+    from diffsign.generate.conditioning import load_conditioning
+    from diffsign.generate.frames import Sizing
+    from diffsign.generate.generator import Generator
+    from diffsign.generate.networks import chosen_controls, use_threads
+    from diffsign.generate.sources import check_controls, filler
+
+    use_threads(threads)
+    family, signer = load_manifest(manifest), load_conditioning(conditioning)
+    number, total = parse_chunk(chunk)
+    given = {name: path for name, path in (("pose", pose), ("canny", canny), ("depth", depth)) if path is not None}
+    clips, info = check_controls(given, chosen_controls(family, settings))
+    width = settings.width or family.family.width or info.width
+    height = settings.height or family.family.height or info.height
+    wanted = chunk_range(info.frames, number, total, settings.batch_size)
+    if wanted:
+        generator = Generator(family, signer, settings)
+        sizing = Sizing.of(width, height, generator.factor)
+        streams = {name: iter_clip(path) for name, path in clips.items()}
+        frames = generator.frames(streams, info.frames, wanted, sizing)
+    else:
+        frames = filler(width, height)
+    write_clip(out, track(frames, "Frames", max(1, len(wanted))), info.fps, preview=preview)
+
+
+@app.command()
+def join(
+    chunks: Annotated[list[Path], typer.Argument(help="Chunks, named 1-of-N.mkv to N-of-N.mkv, in any order.")],
+    out: Annotated[Path, typer.Argument(help="Clip to write (.mkv).")],
+    source: Annotated[Path, typer.Option(help="The source clip, whose frames are counted.")],
+    audio: Annotated[Path | None, typer.Option(help="Sound to put back on the preview, if the file holds any.")] = None,
+    preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at, with the sound.")] = None,
+) -> None:
+    """Join the chunks of a clip and put the sound back."""
+    from diffsign.core.clip import probe_clip, write_clip
+    from diffsign.core.progress import track
+    from diffsign.generate.join import joined_frames
+
+    info = probe_clip(source)
+    sound = audio if audio is not None and audio.exists() and audio.stat().st_size > 0 else None
+    write_clip(out, track(joined_frames(chunks, info), "Frames", info.frames), info.fps, audio=sound, preview=preview)

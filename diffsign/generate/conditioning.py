@@ -1,0 +1,96 @@
+"""Who signs, as the numbers that condition the diffusion model; computed once for a signer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import atomic, require_file
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT, VERSION = "diffsign-conditioning", 1
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Embeddings of a signer, float32.
+
+    Attributes:
+        family: name of the model family that they belong to.
+        prompt: the words that were encoded.
+        negative: the negative words.
+        worded: whether the signer brought words (and not only the family's own).
+        images: file names of the reference pictures.
+        prompt_embeds: (1, L, D) text.
+        negative_prompt_embeds: (1, L, D).
+        pooled_prompt_embeds: (1, P), SDXL only.
+        negative_pooled_prompt_embeds: (1, P), SDXL only.
+        image_embeds: (1, N, E) for N pictures, or (1, N, S, E) where the adapter takes hidden states.
+        negative_image_embeds: of the same shape.
+    """
+
+    family: str
+    prompt: str
+    negative: str
+    worded: bool
+    images: tuple[str, ...]
+    prompt_embeds: torch.Tensor
+    negative_prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor | None = None
+    negative_pooled_prompt_embeds: torch.Tensor | None = None
+    image_embeds: torch.Tensor | None = None
+    negative_image_embeds: torch.Tensor | None = None
+
+    @property
+    def kind(self) -> str:
+        """``image``, ``text`` or ``multimodal``."""
+        if self.image_embeds is None:
+            return "text"
+        return "multimodal" if self.worded else "image"
+
+
+_TENSORS = (
+    "prompt_embeds",
+    "negative_prompt_embeds",
+    "pooled_prompt_embeds",
+    "negative_pooled_prompt_embeds",
+    "image_embeds",
+    "negative_image_embeds",
+)
+_WORDS = ("family", "prompt", "negative", "worded", "images")
+
+
+def save_conditioning(path: str | Path, conditioning: Conditioning) -> None:
+    """Write embeddings as safetensors; words and picture names go into its metadata."""
+    from safetensors.torch import save_file
+
+    tensors = {name: getattr(conditioning, name) for name in _TENSORS}
+    words = json.dumps({name: getattr(conditioning, name) for name in _WORDS}, ensure_ascii=False)
+    metadata = {"format": FORMAT, "version": str(VERSION), "signer": words}
+    with atomic(path) as temporary:
+        save_file({k: v.contiguous() for k, v in tensors.items() if v is not None}, str(temporary), metadata)
+
+
+def load_conditioning(path: str | Path) -> Conditioning:
+    """Read what :func:`save_conditioning` wrote; raises :class:`DiffSignError` on any other file."""
+    from safetensors import SafetensorError, safe_open
+
+    path = require_file(path, "conditioning file")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DiffSignError(f"'{path}' cannot be read as safetensors ({error}); run diffsign encode again.") from error
+    if metadata.get("format") != FORMAT:
+        raise DiffSignError(f"'{path}' holds no conditioning of a signer; make it with diffsign encode.")
+    if int(metadata["version"]) > VERSION:
+        raise DiffSignError(f"'{path}' has conditioning version {metadata['version']}, newer than {VERSION}.")
+    words = json.loads(metadata["signer"])
+    words["images"] = tuple(words["images"])
+    return Conditioning(**words, **tensors)

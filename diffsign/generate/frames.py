@@ -1,0 +1,49 @@
+"""Control pictures in the size the networks take, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """How a clip's picture lies in the one that is generated.
+
+    The picture is scaled to fit, centred, and the rest is black, which means nothing to a ControlNet. What the
+    networks need beyond the asked size (a multiple of their factor) is added on the right and below, and cut off.
+
+    Attributes:
+        width: pixels of the result.
+        height: pixels of the result.
+        padded_width: pixels that are generated.
+        padded_height: pixels that are generated.
+    """
+
+    width: int
+    height: int
+    padded_width: int
+    padded_height: int
+
+    @classmethod
+    def of(cls, width: int, height: int, factor: int) -> Sizing:
+        """Return the sizing for a result of ``width`` × ``height`` from networks that take multiples of ``factor``."""
+        return cls(width, height, -(-width // factor) * factor, -(-height // factor) * factor)
+
+    def control(self, frame: np.ndarray) -> np.ndarray:
+        """Fit a control picture (H, W, 3) uint8; returns (padded_height, padded_width, 3) uint8."""
+        canvas = np.zeros((self.padded_height, self.padded_width, 3), np.uint8)
+        scale = min(self.width / frame.shape[1], self.height / frame.shape[0])
+        width = max(1, min(self.width, round(frame.shape[1] * scale)))
+        height = max(1, min(self.height, round(frame.shape[0] * scale)))
+        if (height, width) != frame.shape[:2]:
+            frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        x, y = (self.width - width) // 2, (self.height - height) // 2
+        canvas[y : y + height, x : x + width] = frame
+        return canvas
+
+    def result(self, frames: np.ndarray) -> np.ndarray:
+        """Cut generated frames (N, padded_height, padded_width, 3) in [0, 1] to the result's size, as uint8."""
+        return np.round(frames[:, : self.height, : self.width] * 255).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,44 @@
+"""Chunks back to a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from diffsign.core.clip import ClipInfo, iter_clip, probe_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.generate.chunks import order_chunks
+
+
+def joined_frames(paths: Sequence[str | Path], source: ClipInfo) -> Iterator[np.ndarray]:
+    """Yield the frames of all chunks in order.
+
+    Chunks beyond the clip's number of frames hold a filler (a job has to leave a file) and are passed over.
+
+    Args:
+        paths: files named ``1-of-4.mkv`` and so on, in any order.
+        source: the clip whose frames they are.
+
+    Raises:
+        DiffSignError: if a chunk is missing, differs in size or rate, or the frames are not as many as the source's.
+    """
+    chunks = order_chunks(paths)[: source.frames]
+    first = probe_clip(chunks[0])
+    count = 0
+    for path in chunks:
+        info = probe_clip(path)
+        if (info.width, info.height) != (first.width, first.height) or abs(info.fps - source.fps) > 0.01:
+            raise DiffSignError(
+                f"chunk '{path}' is {info.width}×{info.height} at {info.fps:g} frames/s, "
+                f"expected {first.width}×{first.height} at {source.fps:g}; generate it again."
+            )
+        for frame in iter_clip(path):
+            count += 1
+            yield frame
+    if count != source.frames:
+        raise DiffSignError(
+            f"the chunks hold {count} frames together, the source {source.frames}; "
+            "generate them again with the same source, number of chunks and batch size."
+        )

@@ -1,0 +1,48 @@
+"""The control clips that a run reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from diffsign.core.clip import ClipInfo, probe_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.settings.family import ControlName
+
+
+def check_controls(
+    given: Mapping[str, Path], chosen: Mapping[ControlName, float]
+) -> tuple[dict[ControlName, Path], ClipInfo]:
+    """Return the clip of every chosen control, and what they have in common.
+
+    Args:
+        given: clips by control; more than are chosen are passed over.
+        chosen: controls with their scales.
+
+    Raises:
+        DiffSignError: if a chosen control has no clip, or the clips differ in size, rate or length.
+    """
+    for name in chosen:
+        if name not in given:
+            raise DiffSignError(f"the family follows the control {name}: give its clip with --{name}, or its scale 0.")
+    clips: dict[ControlName, Path] = {name: given[name] for name in chosen}
+    infos = {name: probe_clip(path) for name, path in clips.items()}
+    names = list(infos)
+    for name in names[1:]:
+        if infos[name] != infos[names[0]]:
+            raise DiffSignError(
+                f"the control clips do not match: {names[0]} is {_words(infos[names[0]])}, "
+                f"{name} {_words(infos[name])}; make them again from one rendering."
+            )
+    return clips, infos[names[0]]
+
+
+def _words(info: ClipInfo) -> str:
+    return f"{info.width}×{info.height}, {info.frames} frames at {info.fps:g}/s"
+
+
+def filler(width: int, height: int) -> Iterator[np.ndarray]:
+    """Yield the one black frame of a chunk that has none of its own; joining passes over it."""
+    yield np.zeros((height, width, 3), np.uint8)
