@@ -46,7 +46,7 @@ def control_pose(
             raise DiffSignError(
                 "diffsign control pose: name the body file with --body (or draw keypoints: --source detect)."
             )
-        from diffsign.core.body import load_body  # pyright: ignore[reportMissingImports]
+        from diffsign.core.body import load_body
 
         motion = load_motion(path)
         frames, fps, count = skeletons_of_motion(motion, load_body(body), settings), motion.fps, len(motion)

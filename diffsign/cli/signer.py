@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
+from diffsign.core.settings.family import ControlName
 from diffsign.core.settings.generate import FetchSettings, GenerateSettings
 
 
@@ -117,7 +120,8 @@ def generate(
     use_threads(threads)
     family, signer = load_manifest(manifest), load_conditioning(conditioning)
     number, total = parse_chunk(chunk)
-    given = {name: path for name, path in (("pose", pose), ("canny", canny), ("depth", depth)) if path is not None}
+    offered: dict[ControlName, Path | None] = {"pose": pose, "canny": canny, "depth": depth}
+    given = {name: path for name, path in offered.items() if path is not None}
     clips, info = check_controls(given, chosen_controls(family, settings))
     width = settings.width or family.family.width or info.width
     height = settings.height or family.family.height or info.height
@@ -125,7 +129,7 @@ def generate(
     if wanted:
         generator = Generator(family, signer, settings)
         sizing = Sizing.of(width, height, generator.factor)
-        streams = {name: iter_clip(path) for name, path in clips.items()}
+        streams: dict[ControlName, Iterator[np.ndarray]] = {name: iter_clip(path) for name, path in clips.items()}
         frames = generator.frames(streams, info.frames, wanted, sizing)
     else:
         frames = filler(width, height)

@@ -13,7 +13,7 @@ from diffsign.core.pose_picture import pose_picture
 from diffsign.core.settings.control import PoseControlSettings
 
 if TYPE_CHECKING:
-    from diffsign.core.body import Body  # pyright: ignore[reportMissingImports]
+    from diffsign.core.body import Body
     from diffsign.core.motion import Motion
 
 

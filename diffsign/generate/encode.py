@@ -15,7 +15,7 @@ from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
 from diffsign.core.manifest import Manifest
 from diffsign.generate.conditioning import Conditioning
-from diffsign.generate.networks import best_device, pipeline_class, quiet_libraries, variant_in
+from diffsign.generate.networks import best_device, library, pipeline_class, quiet_libraries, variant_in
 from diffsign.generate.weights import TRANSFORMERS_STEMS
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,7 @@ def read_picture(path: str | Path) -> Image.Image:
 @contextmanager
 def _text_encoders(manifest: Manifest, device: torch.device) -> Iterator[Any]:
     """Give a pipeline that has the text encoders of the family and nothing else."""
-    import transformers
-
+    transformers = library("transformers")
     base, variant = Path(manifest.base.path), manifest.family.base.variant
     parts: dict[str, Any] = {}
     for suffix in ("", "_2") if manifest.architecture == "sdxl" else ("",):
@@ -112,8 +111,7 @@ def encode_pictures(
     Plain adapters take the projected embedding and zeros as its negative; the others take the last hidden
     states but one, and as negative those of a black picture.
     """
-    import transformers
-
+    transformers = library("transformers")
     adapter = manifest.ip_adapter
     if adapter is None:
         raise DiffSignError(
@@ -125,7 +123,7 @@ def encode_pictures(
     encoder = transformers.CLIPVisionModelWithProjection.from_pretrained(
         folder, variant=variant_in(folder, TRANSFORMERS_STEMS, wanted), dtype=torch.float32, local_files_only=True
     )
-    encoder = encoder.to(device).eval()  # type: ignore[arg-type]
+    encoder = encoder.to(device).eval()
     if (folder / "preprocessor_config.json").exists():
         processor = transformers.CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
     else:

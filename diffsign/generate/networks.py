@@ -18,19 +18,18 @@ from diffsign.core.settings.generate import GenerateSettings
 from diffsign.generate.weights import DIFFUSERS_STEMS, read_json, weight_names
 
 
-def _library(name: str) -> Any:
-    # Both load their classes lazily, which type checkers cannot follow.
+def library(name: str) -> Any:
+    """Import diffusers or transformers, which load their classes lazily, past what type checkers follow."""
     return importlib.import_module(name)
 
 
 def quiet_libraries() -> None:
     """Keep to ourselves what diffusers and transformers say of things that are meant so."""
-    diffusers, transformers = _library("diffusers"), _library("transformers")
-
+    diffusers, transformers = library("diffusers"), library("transformers")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    for library in (diffusers.utils.logging, transformers.utils.logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
+    for talker in (diffusers.utils.logging, transformers.utils.logging):
+        talker.set_verbosity_error()
+        talker.disable_progress_bar()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="diffusers|transformers")
 
@@ -49,7 +48,7 @@ def best_dtype(manifest: Manifest, settings: GenerateSettings, device: torch.dev
 
 def pipeline_class(architecture: str) -> Any:
     """Return the ControlNet pipeline of diffusers for an architecture."""
-    diffusers = _library("diffusers")
+    diffusers = library("diffusers")
     return {
         "sd": diffusers.StableDiffusionControlNetPipeline,
         "sdxl": diffusers.StableDiffusionXLControlNetPipeline,
@@ -93,7 +92,7 @@ def chosen_controls(manifest: Manifest, settings: GenerateSettings) -> dict[Cont
 
 
 def _scheduler(manifest: Manifest, preset: Preset) -> Any:
-    diffusers = _library("diffusers")
+    diffusers = library("diffusers")
     config = read_json(Path(manifest.base.path) / "scheduler" / "scheduler_config.json", "scheduler config")
     name = preset.scheduler.name if preset.scheduler else config["_class_name"]
     kind = getattr(diffusers, name, None)
@@ -140,7 +139,7 @@ def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool
     Returns:
         The ControlNet pipeline of diffusers, with one ControlNet for each of :func:`chosen_controls`, in that order.
     """
-    diffusers = _library("diffusers")
+    diffusers = library("diffusers")
     quiet_libraries()
     device = best_device(settings.device)
     dtype = best_dtype(manifest, settings, device)
