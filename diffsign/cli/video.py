@@ -11,6 +11,7 @@ import typer
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.core.errors import DiffSignError
+from diffsign.core.settings.clean import CleanSettings
 from diffsign.core.settings.detect import DetectSettings
 from diffsign.core.settings.ingest import IngestSettings
 
@@ -87,3 +88,20 @@ def detect(
         write_preview(clip, found, preview)
     save_keypoints(keypoints, found)
     log.info("%s: %s.", keypoints, summarise(found))
+
+
+@app.command()
+@with_settings(CleanSettings)
+def clean(
+    keypoints: Annotated[Path, typer.Argument(help="Keypoints as detected (.npz).")],
+    cleaned: Annotated[Path, typer.Argument(help="Keypoints to write (.npz).")],
+    *,
+    settings: CleanSettings,
+) -> None:
+    """Undo swaps of left and right, take out outliers, fill short gaps, smooth."""
+    from diffsign.clean import clean_keypoints, summarise
+    from diffsign.core.keypoints import load_keypoints, save_keypoints
+
+    result = clean_keypoints(load_keypoints(keypoints), settings)
+    save_keypoints(cleaned, result)
+    log.info("%s: %s.", cleaned, summarise(result))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,16 @@ NAMES: list[str] = [
 ]
 
 
+class Change(IntFlag):
+    """What cleaning did to a point, as bits of ``changes``."""
+
+    OUTLIER = 1  #: it was taken out as impossible
+    SWAPPED = 2  #: it changed places with the same point of the other side
+    FILLED = 4  #: it was missing or taken out, and is interpolated
+    SMOOTHED = 8  #: it was moved by the filter, by more than a hundredth of a pixel
+    CUT = 16  #: the first frame after a cut: nothing before it belongs to the same shot
+
+
 @dataclass(frozen=True)
 class Keypoints:
     """What a detector saw in a clip.
@@ -53,7 +64,7 @@ class Keypoints:
         world: (T, 137, 4) float32 or None, a detector's guess of 3D: metres in camera axes (x right,
             y down, z away from the camera) and confidence. Each part has an origin of its own (body:
             middle of the hips; hands: their wrist), so only differences inside a part mean anything.
-        changes: (T, 137) uint8, what cleaning did to each point (see :mod:`diffsign.clean`); zeros before.
+        changes: (T, 137) uint8, what cleaning did to each point, bits of :class:`Change`; zeros before.
         detector: name of what made them.
     """
 

@@ -1,0 +1,44 @@
+"""Cuts: frames at which everything jumps, so that nothing is filtered across them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diffsign.clean.scale import STEADY
+
+#: Median jump from one frame to the next, in metres, that only a cut explains.
+JUMP_M = 0.15
+#: A jump that is taken back within so many frames is a glitch of the detector, not a cut.
+GLITCH = 3
+
+
+def _jump(xy: np.ndarray, a: int, b: int) -> float:
+    distance = np.linalg.norm(xy[b, STEADY] - xy[a, STEADY], axis=-1)
+    return float(np.nanmedian(distance)) if np.isfinite(distance).any() else 0.0
+
+
+def find_cuts(xy: np.ndarray, pixels_per_metre: float) -> list[int]:
+    """Return the frames at which a new shot begins, without the first.
+
+    Args:
+        xy: (T, 137, 2) pixels, NaN where missing.
+        pixels_per_metre: of the body; NaN finds no cuts.
+    """
+    if not np.isfinite(pixels_per_metre):
+        return []
+    seen = np.flatnonzero(np.isfinite(xy[:, STEADY, 0]).any(axis=1))
+    limit = JUMP_M * pixels_per_metre
+    cuts, i = [], 1
+    while i < len(seen):
+        if _jump(xy, seen[i - 1], seen[i]) <= limit:
+            i += 1
+            continue
+        back = next(
+            (j for j in range(i + 1, min(i + 1 + GLITCH, len(seen))) if _jump(xy, seen[i - 1], seen[j]) <= limit), None
+        )
+        if back is None:
+            cuts.append(int(seen[i]))
+            i += 1
+        else:
+            i = back + 1
+    return cuts

@@ -1,0 +1,59 @@
+"""Short gaps, bridged by a curve through what was seen on both sides."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import Akima1DInterpolator
+
+#: Samples on either side of a gap that shape the curve through it.
+NEIGHBOURS = 3
+
+
+def short_gaps(seen: np.ndarray, longest: int) -> list[tuple[int, int]]:
+    """Return (start, stop) of the gaps of at most ``longest`` frames between frames where ``seen`` (T,) is true."""
+    times = np.flatnonzero(seen)
+    return [(int(a) + 1, int(b)) for a, b in pairwise(times) if 1 < b - a <= longest + 1]
+
+
+def bridge(values: np.ndarray, longest: int) -> np.ndarray:
+    """Return tracks (T, N, D) with gaps of up to ``longest`` frames filled, all else as it was.
+
+    The curve is Akima's modified spline (no overshoot beside flat stretches); gaps at the ends stay.
+    """
+    filled = values.copy()
+    seen = np.isfinite(values[..., 0])
+    masks, group = np.unique(seen, axis=1, return_inverse=True)
+    group = group.ravel()
+    for number, mask in enumerate(masks.T):
+        columns = np.flatnonzero(group == number)
+        times = np.flatnonzero(mask)
+        for start, stop in short_gaps(mask, longest):
+            before = np.searchsorted(times, start)
+            near = times[max(0, before - NEIGHBOURS) : before + NEIGHBOURS]
+            known = values[near][:, columns]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # 0 / 0 where a track stands still, which it handles
+                curve = Akima1DInterpolator(near, known, axis=0, method="makima")
+            filled[start:stop, columns] = curve(np.arange(start, stop))
+    return filled
+
+
+def bridge_with(values: np.ndarray, base: np.ndarray, longest: int) -> np.ndarray:
+    """Like :func:`bridge`, but relative to ``base`` (T, D) where that was seen: a lost hand moves with its wrist."""
+    carried = bridge(values - base[:, None], longest) + base[:, None]
+    alone = bridge(values, longest)
+    return np.where(np.isfinite(values), values, np.where(np.isfinite(carried), carried, alone))
+
+
+def bridge_confidence(confidence: np.ndarray, seen: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Return confidence (T, N) where points ``filled`` (T, N) get half of the lower confidence beside their gap."""
+    result = np.where(seen, confidence, 0.0)
+    for point in np.flatnonzero(filled.any(axis=0)):
+        times = np.flatnonzero(seen[:, point])
+        for t in np.flatnonzero(filled[:, point]):
+            after = int(np.searchsorted(times, t))
+            result[t, point] = 0.5 * min(confidence[times[after - 1], point], confidence[times[after], point])
+    return result
