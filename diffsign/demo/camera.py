@@ -19,7 +19,7 @@ def frame_signer(
     Args:
         points: (N, 3) metres, all that must be in the picture (head, hands when they sign), around a pelvis at 0.
         low: metres, height at which the picture cuts the body.
-        high: metres, top of the head.
+        high: metres, the top of the hair.
         width: pixels.
         height: pixels.
         roll: degrees, clockwise in the picture.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -90,11 +90,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class _Path:
-    """Where a hand is: wrist (T, 3) metres, orientation (T, 3, 3), finger rotations (T, 15, 3) axis-angle."""
+    """Where a hand is.
+
+    Attributes:
+        wrist: (T, 3) metres.
+        orientation: (T, 3, 3).
+        fingers: (T, 15, 3) axis-angle, relative to the parent.
+        contact: (T, 3) metres from the wrist, in the world's axes at rest: the point whose place matters.
+    """
 
     wrist: np.ndarray
     orientation: np.ndarray
     fingers: np.ndarray
+    contact: np.ndarray
 
 
 def minimum_jerk(share: np.ndarray) -> np.ndarray:
@@ -174,7 +182,7 @@ class _HandPainter:
             fingers = fingers + self._flutter(movement, linear)
         goal = frame_origin + np.einsum("tij,tj->ti", frame_orientation, np.broadcast_to(place, frame_origin.shape))
         wrist = goal - orientation @ contact
-        return _Path(wrist, orientation, fingers)
+        return _Path(wrist, orientation, fingers, np.repeat(contact[None], len(self.times), axis=0))
 
     def _offset(self, posture: Posture, movement: Movement, there: np.ndarray, cycles: np.ndarray) -> np.ndarray:
         offset = np.array(posture.offset) + there[:, None] * np.array(movement.path)
@@ -221,6 +229,7 @@ class _HandPainter:
                 now.wrist + weight[:, None] * (aim.wrist - now.wrist) + swing,
                 _between(now.orientation, aim.orientation, weight),
                 now.fingers + early * (aim.fingers - now.fingers),
+                now.contact + weight[:, None] * (aim.contact - now.contact),
             )
         return now
 
@@ -323,9 +332,9 @@ def choreograph(
         painter = painters[side]
         path = painter.path(todo, torso, head)
         wrist = path.wrist + drift(rng, times, 0.003, 0.4)
-        path = _Path(wrist, path.orientation, path.fingers)
+        path = replace(path, wrist=wrist)
         ahead = _keep_out(painter.points(path), painter.hand.thickness, solids, fps)
-        paths[side] = _Path(wrist + ahead[:, None] * torso[0][:, :, 2], path.orientation, path.fingers)
+        paths[side] = replace(path, wrist=wrist + ahead[:, None] * torso[0][:, :, 2])
     apart = _keep_apart(*(painters[s].points(paths[s]) for s in SIDES), painters["left"].hand.thickness, fps)
     for side, path in paths.items():
         outward = painters[side].out * apart[:, None] * np.array([1.0, 0.0, 0.0])
@@ -337,6 +346,11 @@ def choreograph(
         bone = skeleton.joints[SHOULDER[side]] - skeleton.joints[COLLAR[side]]
         shoulder = positions[:, COLLAR[side]] + collar @ bone
         arm = reach(skeleton, side, collar, shoulder, wrist, path.orientation, torso_solid, fps)
+        for _ in range(2):
+            # Where a limit turned the hand, the wrist moves so that the point of contact stays in its place.
+            kept = collar @ arm.shoulder @ arm.elbow @ arm.wrist
+            moved = np.einsum("tij,tj->ti", path.orientation - kept, path.contact)
+            arm = reach(skeleton, side, collar, shoulder, wrist + moved, path.orientation, torso_solid, fps)
         for joint, rotation in ((SHOULDER, arm.shoulder), (ELBOW, arm.elbow), (WRIST, arm.wrist)):
             rotvecs[:, joint[side]] = Rotation.from_matrix(rotation).as_rotvec()
         rotvecs[:, FINGERS[side] : FINGERS[side] + 15] = path.fingers

@@ -67,9 +67,9 @@ ACROSS_FIST = Thumb("middle", 1.3, (0.0, 0.0, -2.0))
 ON_MIDDLE = Thumb("middle", 1.4, (0.0, 0.4, -2.0))
 ON_RING = Thumb("ring", 1.4, (0.0, 0.4, -2.0))
 IN_PALM = Thumb("palm", 0.0, (-2.0, -1.0, 2.2))
-OUT = Thumb("palm", 0.0, (-4.0, 10.0, 1.5))
+OUT = Thumb("palm", 0.0, (-2.2, 8.4, 1.8))
 ASIDE = Thumb("palm", 0.0, (-1.0, 6.0, 3.5), 0.5)
-ALONG = Thumb("palm", 0.0, (0.0, 4.4, 0.6))
+ALONG = Thumb("palm", 0.0, (2.6, 4.7, 0.8))
 
 #: Handshapes by the name that sign linguistics gives them (letters and digits of one-handed alphabets).
 HANDSHAPES: dict[str, Handshape] = {
@@ -82,16 +82,16 @@ HANDSHAPES: dict[str, Handshape] = {
     "C": Handshape(CURVED, CURVED, CURVED, CURVED, Thumb("index", 3, (-0.5, 0.0, 4.6))),
     "D": Handshape(STRAIGHT, (58, 62, 35, 0), (60, 64, 36, 0), (62, 66, 38, 0), Thumb("middle", 3, (0.0, 0.3, 1.6))),
     "E": Handshape(HOOK, HOOK, HOOK, HOOK, Thumb("middle", 3, (1.5, 0.3, 0.3))),
-    "F": Handshape((52, 58, 30, 0), lean(STRAIGHT, 3), lean(STRAIGHT, -6), lean(STRAIGHT, -16),
+    "F": Handshape((58, 66, 36, 0), lean(STRAIGHT, 3), lean(STRAIGHT, -6), lean(STRAIGHT, -16),
                    Thumb("index", 3, (0.0, 0.2, 1.6))),
     "G": Handshape((8, 4, 2, 0), FIST, FIST, FIST, Thumb("index", 1.3, (0.0, 0.5, 3.0))),
     "H": Handshape((4, 3, 2, -3), (4, 3, 2, 3), FIST, FIST, ON_RING),
     "I": Handshape(FIST, FIST, FIST, lean(STRAIGHT, -8), ON_MIDDLE),
     "K": Handshape(lean(STRAIGHT, 8), (38, 6, 4, -4), FIST, FIST, Thumb("middle", 0.8, (0.0, 1.6, 0.8))),
     "L": Handshape(STRAIGHT, FIST, FIST, FIST, OUT),
-    "O": Handshape((46, 52, 28, 0), (48, 54, 30, 0), (50, 56, 32, 0), (52, 58, 34, 0),
+    "O": Handshape((54, 62, 36, 0), (56, 62, 36, 0), (58, 64, 38, 0), (60, 66, 40, 0),
                    Thumb("index", 3, (0.3, 0.0, 1.6))),
-    "R": Handshape((6, 4, 2, -9), (0, 4, 2, 9), FIST, FIST, ON_RING),
+    "R": Handshape((14, 6, 3, -12), (0, 6, 3, 12), FIST, FIST, ON_RING),
     "U": Handshape(lean(STRAIGHT, -3), lean(STRAIGHT, 3), FIST, FIST, ON_RING),
     "V": Handshape(lean(STRAIGHT, 14), lean(STRAIGHT, -12), FIST, FIST, ON_RING),
     "W": Handshape(lean(STRAIGHT, 14), STRAIGHT, lean(STRAIGHT, -14), (70, 85, 50, 0),

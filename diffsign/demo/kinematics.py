@@ -66,7 +66,7 @@ class Skeleton:
 
     Attributes:
         joints: (55, 3) metres.
-        tips: (2, 5, 3) metres, finger tips of the left and the right hand, in the order of the core skeleton's ``FINGERS``.
+        tips: (2, 5, 3) metres, finger tips of the left and the right hand, fingers in the order of SMPL-X.
     """
 
     joints: np.ndarray

@@ -39,14 +39,19 @@ class Person:
         local_changes: Anny's finer changes of shape.
         noun: what to call the person in a caption.
         figure: joints and solids at rest.
-        head_top: metres, the top of the head above the pelvis at rest.
+        rest: (V, 3) metres, the body in SMPL-X's rest pose, in body-file order.
     """
 
     phenotype: dict[str, float]
     local_changes: dict[str, float]
     noun: str
     figure: Figure
-    head_top: float
+    rest: np.ndarray
+
+    @property
+    def head_top(self) -> float:
+        """Metres, the top of the head above the pelvis at rest."""
+        return float(self.rest[:, 1].max())
 
 
 def random_person(rng: np.random.Generator, age: str) -> Person:
@@ -65,11 +70,11 @@ def random_person(rng: np.random.Generator, age: str) -> Person:
     for name, value in zip(PAIRED_CHANGES, strength[len(FACE_CHANGES) :], strict=True):
         changes |= {f"l-{name}": value, f"r-{name}": value}
     words = {"child": ("a girl", "a boy"), "adult": ("a woman", "a man"), "old": ("an old woman", "an old man")}
-    figure, head_top = _measure(phenotype, changes)
-    return Person(phenotype, changes, words[age][0 if female else 1], figure, head_top)
+    figure, rest = _measure(phenotype, changes)
+    return Person(phenotype, changes, words[age][0 if female else 1], figure, rest)
 
 
-def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Figure, float]:
+def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Figure, np.ndarray]:
     vertices, joints = pose_anny(phenotype, np.zeros((1, len(JOINTS), 3)), local_changes=changes)
     vertices, joints = vertices[0].astype(np.float64), joints[0]
     landmarks = load_anny().landmarks
@@ -86,4 +91,4 @@ def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Fi
         torso=Column.around(vertices[inside] - joints[SPINE3]),
         eyes=joints[list(EYES)].mean(axis=0) - joints[HEAD],
     )
-    return figure, float(vertices[:, 1].max())
+    return figure, vertices

@@ -46,7 +46,8 @@ def compose(rng: np.random.Generator, seconds: float) -> list[Placed]:
     The spelled name is the topic and is marked by raised brows, as topics are.
     """
     groups = ("two", "spell", "face", "two", "one", "spell", "two", "face", "one")
-    pools = {"two": list(TWO_HANDED), "face": list(BEFORE_FACE), "one": list(ONE_HANDED), "spell": list(NAMES)}
+    names = [name for name in NAMES if len(name) <= max(3, seconds)]
+    pools = {"two": list(TWO_HANDED), "face": list(BEFORE_FACE), "one": list(ONE_HANDED), "spell": names}
     for pool in pools.values():
         rng.shuffle(pool)  # type: ignore[arg-type]
     placed: list[Placed] = []
@@ -63,12 +64,13 @@ def compose(rng: np.random.Generator, seconds: float) -> list[Placed]:
             added.append(Placed(sign, moment, moment + sign.seconds, face, group == "spell"))
             moment += sign.seconds + (LETTER_TRANSITION if group == "spell" else TRANSITION)
         end = added[-1].end
-        if placed and end > seconds * 1.12:
+        # The first three groups are what a clip is for: they may be signed faster.
+        if placed and end > seconds * (1.35 if turn < 3 else 1.12):
             break
         placed += added
         now, turn = end + TRANSITION, turn + 1
     # The tempo gives way so that the phrase ends shortly before the clip does.
-    tempo = np.clip((seconds - 0.12) / placed[-1].end, 0.3, 1.35)
+    tempo = np.clip((seconds - 0.12) / placed[-1].end, 0.5, 1.35)
     return [replace(p, start=p.start * tempo, end=p.end * tempo) for p in placed]
 
 

@@ -8,26 +8,49 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from diffsign.core.anny import load_anny
+from diffsign.core.appearance import dress, rest_of
+from diffsign.core.body import Body
 from diffsign.core.camera import Camera
+from diffsign.core.scene import Scene
+from diffsign.core.settings.appearance import Appearance
 from diffsign.core.settings.demo import DemoSettings
 from diffsign.core.truth import Recipe, Truth
 from diffsign.demo.camera import frame_signer
 from diffsign.demo.choreography import choreograph, drift
 from diffsign.demo.face import facial_tracks
 from diffsign.demo.kinematics import PELVIS, SHOULDER, SPINE3, WRIST
+from diffsign.demo.looks import backdrop, caption, random_looks
 from diffsign.demo.person import Person, random_person
 from diffsign.demo.phrase import compose, glosses
 
 #: Where the picture cuts the body: share of the way from the pelvis to the shoulders.
 CUT = {"waist": 0.22, "chest": 0.5}
 
+#: Metres that hair may add to the head.
+HAIR = 0.035
+
 
 @dataclass(frozen=True)
 class Performance:
-    """A person who has signed: the body and the truth of every frame."""
+    """A person who has signed.
+
+    Attributes:
+        person: the body.
+        looks: skin, hair, clothes, background.
+        truth: where everything was at every frame.
+    """
 
     person: Person
+    looks: Appearance
     truth: Truth
+
+    def scene(self, body: Body) -> Scene:
+        """Return what the renderer takes; ``body`` is the body file, which says where face and scalp are."""
+        truth, seed = self.truth, self.truth.seed or 0
+        assert truth.vertices is not None
+        outfit = dress(rest_of(body, self.person.rest), self.looks, seed)
+        wall = backdrop(self.looks, truth.camera.width, truth.camera.height, seed)
+        return outfit.scene(truth.vertices, truth.camera, truth.fps or 1.0, wall)
 
 
 def perform(settings: DemoSettings) -> Performance:
@@ -54,11 +77,18 @@ def perform(settings: DemoSettings) -> Performance:
         (sway + place).astype(np.float32),
     )
     vertices, joints = recipe.pose()
+    looks = random_looks(settings.seed, person.noun, settings.age)
     truth = Truth(
-        joints.astype(np.float32), camera, settings.fps, recipe, vertices, settings.seed,
+        joints=joints.astype(np.float32),
+        camera=camera,
+        fps=settings.fps,
+        recipe=recipe,
+        seed=settings.seed,
+        caption=caption(person.noun, looks),
         glosses=tuple(glosses(phrase, times)),
-    )  # fmt: skip
-    return Performance(person, truth)
+    )
+    truth.__dict__["vertices"] = vertices
+    return Performance(person, looks, truth)
 
 
 def _camera(
@@ -74,9 +104,10 @@ def _camera(
     # Hands count when they are up; lowered ones are meant to be out of the picture.
     hands = np.concatenate([tips.reshape(-1, 3), positions[:, list(WRIST.values())].reshape(-1, 3)])
     raised = hands[hands[:, 1] > low + 0.1 * (shoulders - low)]
-    head = positions[:, SPINE3] * [1, 0, 1] + [0, person.head_top, 0]
+    high = person.head_top + HAIR
+    head = positions[:, SPINE3] * [1, 0, 1] + [0, high, 0]
     cut = head * [1, 0, 1] + [0, low, 0]
     return frame_signer(
         np.concatenate([raised, head, cut * [1, 0.5, 1] + head * [0, 0.5, 0]]),
-        low, person.head_top, settings.width, settings.height, settings.roll, rng,
+        low, high, settings.width, settings.height, settings.roll, rng,
     )  # fmt: skip

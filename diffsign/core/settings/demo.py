@@ -21,4 +21,5 @@ class DemoSettings(Settings):
     )
     roll: float = Field(0.0, ge=-180, le=180, description="Roll of the camera in degrees, clockwise in the picture.")
     samples: int = Field(8, ge=1, le=4096, description="Anti-aliasing samples a pixel.")
+    sound: bool = Field(False, description="Add a quiet tone as a sound track (.mp4 only).")
     threads: int = Field(2, ge=1, le=256, description="Threads that Blender may use.")

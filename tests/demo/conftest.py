@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+
+from diffsign.core.settings.demo import DemoSettings
+from diffsign.demo.person import random_person
+from diffsign.demo.signer import perform
+
+
+@pytest.fixture(scope="session")
+def person():
+    return random_person(np.random.default_rng(11), "adult")
+
+
+@pytest.fixture(scope="session")
+def settings():
+    return DemoSettings(seed=5, seconds=2.5, fps=12, width=128, height=128, samples=1)
+
+
+@pytest.fixture(scope="session")
+def performance(settings):
+    return perform(settings)
