@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from diffsign.body.build import write_body
 from diffsign.core.settings.demo import DemoSettings
 from diffsign.demo.person import random_person
 from diffsign.demo.signer import perform
@@ -19,3 +20,8 @@ def settings():
 @pytest.fixture(scope="session")
 def performance(settings):
     return perform(settings)
+
+
+@pytest.fixture(scope="session")
+def body_file(tmp_path_factory):
+    return write_body(tmp_path_factory.mktemp("body") / "body.npz")
