@@ -119,18 +119,23 @@ def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_conf
     """Mean difference of the finger-joint angles of a hand: (T,) degrees, NaN where it is not found in both.
 
     In 3D, which does not depend on how the hand is turned, if both detectors give it; else in the picture.
+    Joints of which a point is missing are left out, as are frames where fewer than half the joints remain.
     """
     usable = found(reference, part, min_confidence) & found(result, part, min_confidence)
     where = PARTS[part]
     if has_world(reference, part) and has_world(result, part):
         assert reference.world is not None and result.world is not None
         hands = [k.world[:, where, :3] for k in (reference, result)]  # type: ignore[index]
-        usable &= (reference.world[:, where, 3] > 0).all(1) & (result.world[:, where, 3] > 0).all(1)
+        seen = (reference.world[:, where, 3] > 0) & (result.world[:, where, 3] > 0)
     else:
         hands = [k.xy[:, where] for k in (reference, result)]
-        usable &= (reference.confidence[:, where] > 0).all(1) & (result.confidence[:, where] > 0).all(1)
+        seen = (reference.confidence[:, where] > min_confidence) & (result.confidence[:, where] > min_confidence)
     first, second = (finger_angles(hand.astype(np.float64)) for hand in hands)
-    return np.where(usable, np.degrees(np.abs(first - second)).mean(-1), np.nan)
+    joints = seen[:, FINGER_JOINTS].all(-1)
+    count = joints.sum(1)
+    usable &= count >= len(FINGER_JOINTS) / 2
+    difference = np.where(joints, np.degrees(np.abs(first - second)), 0.0).sum(-1) / np.maximum(count, 1)
+    return np.where(usable, difference, np.nan)
 
 
 def face_signals(keypoints: Keypoints, min_confidence: float = 0.0) -> dict[str, np.ndarray]:

@@ -109,6 +109,16 @@ def test_handshape_error_in_3d_is_the_bend_and_blind_to_rotation() -> None:
     assert error == pytest.approx(np.degrees(0.3), rel=1e-4)
 
 
+def test_handshape_leaves_out_joints_with_a_missing_point() -> None:
+    reference, result = (with_world(make_keypoints(), bend) for bend in (0.2, 0.5))
+    world = result.world.copy()  # type: ignore[union-attr]
+    world[:, LEFT_HAND.start + 4] = 0  # the tip of the thumb: its last joint has no angle
+    world[1, LEFT_HAND.start + 1 : LEFT_HAND.stop : 4, 3] = 0  # first joints of all fingers: five angles are left
+    error = handshape_error(reference, result.with_points(result.points, world=world), "left_hand")
+    assert np.isnan(error).tolist() == [False, True, False, False, False]
+    assert error[[0, 2, 3, 4]] == pytest.approx(np.degrees(0.3), rel=1e-4)
+
+
 def test_handshape_error_falls_back_to_the_picture() -> None:
     keypoints = make_keypoints()
     stretched = keypoints.points.copy()
