@@ -27,12 +27,20 @@ class Project:
         (self.folder / "config/signers.tsv").write_text(signers)
         (self.folder / "config/config.yaml").write_text(yaml.safe_dump(config))
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake in the folder; its output and status come back."""
+    def snakemake(
+        self, *arguments: str, cores: int = 2, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the folder; its status and both streams as ``stdout`` come back."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "500"}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
-            [*command, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+            [*command, *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PATH": path, "COLUMNS": "500"} | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
 
 

@@ -24,6 +24,6 @@ def test_rules_run_as_jobs_of_a_cluster(project):
             "--slurm-init-seconds-before-status-checks=5",
             *(str(clip.relative_to(project.folder)) for clip in clips),
         )
-    assert run.returncode == 0, run.stderr
-    assert run.stderr.count("has been submitted with SLURM jobid") == 2
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("has been submitted with SLURM jobid") == 2
     assert all(probe_clip(clip).frames == 6 for clip in clips)

@@ -1,0 +1,30 @@
+"""What several parts of the tests need: a body file, built once however many workers there are."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from diffsign.body.build import write_body
+from diffsign.core.body import Body, load_body
+
+
+@pytest.fixture(scope="session")
+def body_path(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Path of a body file built by this run of the tests, shared by its workers."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
+    path = folder / "body.npz"
+    with (folder / "body.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            write_body(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def body(body_path: Path) -> Body:
+    """The body of :func:`body_path`, loaded."""
+    return load_body(body_path)

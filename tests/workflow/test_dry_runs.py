@@ -1,0 +1,90 @@
+"""What the workflow says before anything runs."""
+
+import re
+
+import pytest
+
+from tests.workflow.conftest import ROOT
+
+VIDEOS = "video\tpath\na\ta.mp4\n"
+SIGNERS = "signer\ttext\ns\ta woman\n"
+
+RULES = (
+    "fetch ingest detect clean fit smooth render overlay detect_avatar control_pose control_canny "
+    "encode generate join detect_signer evaluate aggregate report all"
+).split()
+
+
+@pytest.fixture
+def small(project):
+    """A project with a file for its one video."""
+    (project.folder / "a.mp4").write_bytes(b"not looked at by a dry run")
+    return project
+
+
+def jobs(said: str) -> dict[str, int]:
+    """Return the counts of Snakemake's table of jobs."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", said, flags=re.M)}
+
+
+@pytest.mark.parametrize("config", ["config.yaml", "paper.yaml"])
+def test_shipped_configs_list_every_job(project, config):
+    run = project.snakemake(
+        "--directory", str(ROOT), "--dry-run", "--forceall", "--configfile", str(ROOT / "config" / config)
+    )
+    assert run.returncode == 0, run.stdout
+    assert set(RULES) <= set(jobs(run.stdout))
+
+
+def test_lint_has_no_complaints(project):
+    run = project.snakemake("--directory", str(ROOT), "--lint")
+    assert run.returncode == 0, run.stdout
+    assert "good condition" in run.stdout
+
+
+def test_chunks_become_jobs(small):
+    small.write(videos=VIDEOS, signers=SIGNERS, chunks=3)
+    run = small.snakemake("--dry-run")
+    assert jobs(run.stdout)["generate"] == 3
+
+
+@pytest.mark.parametrize(
+    ("mistake", "complaint"),
+    [
+        ({"ingst": {}}, "unknown key 'ingst' (did you mean 'ingest'?)"),
+        ({"family": {"text": "sd16"}}, "there is no model family 'sd16' (did you mean 'sd15'?)"),
+    ],
+)
+def test_mistakes_in_the_config_end_in_one_sentence(small, mistake, complaint):
+    small.write(videos=VIDEOS, signers=SIGNERS, **mistake)
+    run = small.snakemake("--dry-run")
+    assert run.returncode != 0
+    assert complaint in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("videos", "signers", "complaint"),
+    [
+        ("video\tpath\na\tnone.mp4\n", SIGNERS, "video 'a' has no file at 'none.mp4'"),
+        (VIDEOS, "signer\timage\ns\tnone.png\n", "signer 's' has no picture at 'none.png'"),
+    ],
+)
+def test_mistakes_in_the_sheets_end_in_one_sentence(small, videos, signers, complaint):
+    small.write(videos=videos, signers=signers)
+    run = small.snakemake("--dry-run")
+    assert run.returncode != 0
+    assert complaint in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+def test_missing_weights_are_named_before_anything_else_runs(small):
+    small.write(videos=VIDEOS, signers=SIGNERS, family={"text": "sdxl"})
+    run = small.snakemake(
+        "--keep-going", environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(small.folder / "hub")}, cores=1
+    )
+    assert run.returncode != 0
+    said = run.stdout
+    assert "stabilityai/stable-diffusion-xl-base-1.0" in said
+    assert said.index("rule fetch") < said.index("rule ingest")
+    assert not (small.folder / "resources/families/sdxl.json").exists()
