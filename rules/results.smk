@@ -9,6 +9,13 @@ METRICS = expand(
 )
 TABLES = ["clips", "figures", "signers", "paper"]
 PLOTS = ["legibility", "ssim", "detection"]
+CONTROLS = sorted(
+    {
+        control
+        for signer in SIGNERS.values()
+        for control in CONFIG.controls_of(CONFIG.family_of(signer))
+    }
+)
 
 
 rule evaluate:
@@ -81,6 +88,11 @@ rule report:
     input:
         metrics=METRICS,
         clips=expand(f"{RESULTS}/videos/{{video}}/clip.mp4", video=VIDEOS),
+        controls=expand(
+            f"{RESULTS}/videos/{{video}}/control/{{control}}.mp4",
+            video=VIDEOS,
+            control=CONTROLS,
+        ),
         overlays=expand(f"{RESULTS}/videos/{{video}}/avatar/overlay.mp4", video=VIDEOS),
         results=expand(
             f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
