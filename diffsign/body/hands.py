@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from diffsign.core.skeleton import FINGERS, JOINTS
 
-SAMPLES = 4000
+SAMPLES = 1500
 SEED = 20241206
 
 #: Bend of knuckle, middle and end joint in degrees, of the states a finger is in.

@@ -1,6 +1,6 @@
 """Face landmarks: the 68 iBUG points on Anny, and the contour of the turned head.
 
-MediaPipe's face mesh was run on renderings of six Annys, each seen from 15 directions and mirrored, and every
+MediaPipe's face mesh was run on renderings of several Annys, seen from several directions and mirrored, and every
 point it set was traced back to the mesh; :data:`SEEN` is the median on the body of default phenotype. So the
 landmarks lie where a detector puts them. Lids and inner lips are then set on the edges that move.
 """
@@ -16,23 +16,23 @@ from diffsign.core.skeleton import JOINTS
 
 #: iBUG point to where it was seen, in millimetres, SMPL-X axes, pelvis at the origin: the signer's right half.
 SEEN: dict[int, tuple[float, float, float]] = {
-    0: (-66.0, 641.2, 78.2),
-    1: (-65.2, 627.9, 81.2),
-    2: (-63.6, 614.5, 80.3),
-    3: (-60.7, 600.2, 78.6),
-    4: (-55.9, 585.3, 82.9),
-    5: (-42.8, 564.0, 96.4),
-    6: (-34.4, 555.5, 105.3),
-    7: (-20.2, 545.7, 116.8),
-    8: (0.0, 541.4, 123.9),
+    0: (-65.6, 640.8, 80.0),
+    1: (-64.8, 627.6, 83.1),
+    2: (-60.9, 599.7, 78.0),
+    3: (-56.3, 584.6, 82.1),
+    4: (-50.0, 573.0, 88.2),
+    5: (-43.1, 564.0, 96.1),
+    6: (-27.2, 549.9, 111.1),
+    7: (-11.3, 542.4, 121.5),
+    8: (0.0, 541.6, 124.3),
     17: (-52.5, 656.4, 114.3),
     18: (-45.8, 660.1, 122.4),
     19: (-37.1, 662.1, 128.3),
     20: (-25.7, 661.2, 132.3),
     21: (-12.5, 659.8, 134.3),
     27: (0.0, 646.7, 132.3),
-    28: (0.0, 639.4, 133.2),
-    29: (0.0, 626.4, 140.0),
+    28: (0.0, 632.3, 136.3),
+    29: (0.0, 620.0, 144.6),
     30: (0.0, 612.7, 149.5),
     31: (-14.8, 602.0, 133.9),
     32: (-6.7, 600.8, 138.5),
@@ -51,9 +51,9 @@ SEEN: dict[int, tuple[float, float, float]] = {
     58: (-6.9, 567.6, 137.1),
     59: (-13.0, 569.8, 135.3),
     60: (-19.4, 578.8, 128.7),
-    61: (-5.0, 580.0, 138.0),
+    61: (-9.4, 580.2, 136.9),
     62: (0.0, 579.7, 138.3),
-    66: (0.0, 579.1, 137.0),
+    66: (0.0, 579.2, 136.7),
     67: (-5.0, 579.6, 136.7),
 }
 
@@ -120,6 +120,7 @@ class FaceSurface:
         self.anny, self.vertices, self.weights = anny, vertices, weights
         self.motion = dict(zip(anny.actions, np.linalg.norm(expressions, axis=2), strict=True))
         self.faces = anny.faces
+        self.face_of = {tuple(corners): face for face, corners in enumerate(np.sort(anny.faces, axis=1).tolist())}
         place = np.argsort(anny.order)
         self.inside = np.zeros(len(vertices), dtype=bool)
         for part in (anny.dominant("eye.L"), anny.dominant("eye.R"), anny.tongue):
@@ -147,7 +148,7 @@ class FaceSurface:
     def mirrored(self, face: int, weights: np.ndarray) -> tuple[int, np.ndarray]:
         """Return the mirror image of a place on the surface."""
         corners = self.anny.mirror[self.faces[face]]
-        found = int(np.flatnonzero((np.sort(self.faces, axis=1) == np.sort(corners)).all(axis=1))[0])
+        found = self.face_of[tuple(sorted(corners.tolist()))]
         return found, weights[[int(np.flatnonzero(corners == corner)[0]) for corner in self.faces[found]]]
 
     def place(self, face: int, weights: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from diffsign.core.anny import AnnyBody, Rest, world_rotations
 from diffsign.core.progress import track
 
 #: Phenotypes that the components are computed from, and how many components have a meaning.
-SAMPLES = 360
+SAMPLES = 240
 MEANINGFUL = 20
 SEED = 20241205
 

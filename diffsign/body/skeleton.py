@@ -17,7 +17,7 @@ EYES = {"left_eye_smplhf": "eye.L", "right_eye_smplhf": "eye.R"}
 NEIGHBOURS = 800
 
 #: Metres by which a joint may be missed in exchange for weights nearer to the plain mean.
-RIDGE = 1e-4
+RIDGE = 2e-5
 
 
 def expression_directions(anny: AnnyBody) -> np.ndarray:

@@ -21,3 +21,26 @@ def build(
     from diffsign.body.build import write_body
 
     write_body(out)
+
+
+@body_app.command()
+def check(
+    body: Annotated[Path, typer.Argument(help="Body file that `diffsign body build` wrote.")],
+    frames: Annotated[int, typer.Option(help="Random poses of each kind and person.", min=1)] = 12,
+) -> None:
+    """Measure a body file against Anny and print every figure with its limit; fail if one is missed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from diffsign.body.check import check_body
+    from diffsign.core.progress import track
+
+    figures = list(track(check_body(body, frames), "measuring"))
+    table = Table("figure", "value", "limit", "")
+    for figure in figures:
+        limit = f"at most {figure.most:g}" if figure.most is not None else ""
+        limit = f"at least {figure.least:g}" if figure.least is not None else limit
+        table.add_row(figure.name, f"{figure.value:.5g} {figure.unit}", limit, "ok" if figure.passed else "[red]missed")
+    Console().print(table)
+    if not all(figure.passed for figure in figures):
+        raise typer.Exit(1)

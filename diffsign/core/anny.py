@@ -9,6 +9,7 @@ rotations of SMPL-X's 55 joints. Skinning is Anny's own.
 from __future__ import annotations
 
 import functools
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ class AnnyBody:
     def __init__(self) -> None:
         import torch
 
+        logging.getLogger("anny").setLevel(logging.WARNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import anny
