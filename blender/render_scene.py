@@ -238,11 +238,14 @@ def add_normal_attribute(made: bpy.types.Object, rotation: list[list[float]]) ->
     made.modifiers.new("camera normals", "NODES").node_group = tree
 
 
-def normal_scene(scene: bpy.types.Scene, objects: list[bpy.types.Object], rotation: list[list[float]]) -> object:
+def normal_scene(
+    scene: bpy.types.Scene, objects: list[bpy.types.Object], rotation: list[list[float]]
+) -> bpy.types.Scene:
     """Return a copy of the scene, sharing its objects, in which Workbench paints normals instead of light."""
     for made in objects:
         add_normal_attribute(made, rotation)
     twin = scene.copy()
+    twin.view_layers[0].use_pass_z = False
     shading = twin.display.shading
     shading.light = "FLAT"
     shading.color_type = "VERTEX"
@@ -296,6 +299,17 @@ def build(job: dict, folder: Path) -> dict[str, bpy.types.Scene]:
     return {"beauty": scene}
 
 
+def save_blend(folder: Path, caches: str) -> None:
+    """Save ``scene.blend`` in the job folder; its point caches are looked for in the folder ``caches`` beside it."""
+    for made in bpy.data.objects:
+        for modifier in made.modifiers:
+            if modifier.type == "MESH_CACHE":
+                modifier.filepath = f"//{caches}/{Path(modifier.filepath).name}"
+    for scene in bpy.data.scenes:
+        scene.render.filepath = "//frames/"
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), relative_remap=False, compress=True)
+
+
 def main(folder: Path) -> None:
     """Render every frame of every scene of the job in ``folder``."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
@@ -309,11 +323,10 @@ def main(folder: Path) -> None:
             print(f"frame {layer} {number} {rendered.render.frame_path(frame=number)}", flush=True)
 
         scene.render.filepath = f"{output}/"
-        bpy.context.window_manager  # noqa: B018 - bpy builds its context on first use
         bpy.app.handlers.render_write[:] = [report]
         bpy.ops.render.render(animation=True, scene=scene.name)
     if job["blend"]:
-        bpy.ops.wm.save_as_mainfile(filepath=job["blend"], relative_remap=True, compress=True)
+        save_blend(folder, job["blend"])
 
 
 if __name__ == "__main__":

@@ -47,4 +47,4 @@ def main() -> None:
 
 
 # Imported last: each module adds its commands to ``app``.
-from diffsign.cli import body, config, control, demo, motion, results, signer, train, video  # noqa: E402, F401
+from diffsign.cli import body, config, control, demo, motion, results, scene, signer, train, video  # noqa: E402, F401

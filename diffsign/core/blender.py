@@ -34,6 +34,7 @@ from diffsign.core.clip import ClipWriter
 from diffsign.core.depth import FARTHEST, encode_depth
 from diffsign.core.errors import DiffSignError
 from diffsign.core.exr import read_exr
+from diffsign.core.files import atomic
 from diffsign.core.progress import track
 from diffsign.core.scene import Material, Mesh, Scene, parse_colour
 from diffsign.core.settings.render import RenderSettings
@@ -164,7 +165,7 @@ def write_job(
             _mesh_spec(mesh, i, first[i], list(range(offsets[i], offsets[i + 1])), folder)
             for i, mesh in enumerate(scene.meshes)
         ],
-        "blend": str(blend) if blend else None,
+        "blend": f"{blend.stem}-cache" if blend else None,
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
 
@@ -211,6 +212,17 @@ def _run(settings: RenderSettings, job: Path, threads: int, frames: int) -> Iter
         )
 
 
+def _keep_blend(job: Path, blend: Path) -> None:
+    """Move the saved scene to ``blend`` and its point caches into the folder ``{stem}-cache`` beside it."""
+    caches = blend.parent / f"{blend.stem}-cache"
+    caches.mkdir(parents=True, exist_ok=True)
+    for cache in job.glob("*.pc2"):
+        with atomic(caches / cache.name) as temporary:
+            shutil.copyfile(cache, temporary)
+    with atomic(blend) as temporary:
+        shutil.copyfile(job / "scene.blend", temporary)
+
+
 def _to_srgb() -> np.ndarray:
     linear = np.arange(65536) / 65535
     curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -236,9 +248,12 @@ class _Reader:
     def read(self, layer: str, path: Path) -> dict[str, np.ndarray]:
         """Return the passes that this file of ``layer`` holds."""
         channels = {name.split(".", 1)[-1]: values for name, values in read_exr(path).items()}
-        alpha = np.clip(channels["Combined.A"], 0, 1)
+        alpha = channels["Combined.A"]
         rgb = np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1)
         straight = rgb / np.maximum(alpha, 1e-6)[..., None]
+        # Workbench sums samples in half floats and loses up to 1 % of full coverage on the way.
+        full = float(alpha.max())
+        alpha = np.clip(alpha / full if full > 0.97 else alpha, 0, 1)
         if layer == "normal":
             return {"normal": self._normal(2 * straight - 1, alpha)}
         found = {}
@@ -316,6 +331,8 @@ def render_frames(
             path.unlink()
             count += 1
             yield from found.items()
+        if blend is not None:
+            _keep_blend(folder, blend)
         if count != layers * scene.frames:
             raise DiffSignError(f"Blender wrote {count} of {layers * scene.frames} frames and reported no error.")
 
@@ -328,6 +345,10 @@ def render_scene(
     for name, frame in render_frames(scene, passes, settings, threads=threads):
         frames[name].append(frame)
     return {name: np.stack(list_) for name, list_ in frames.items()}
+
+
+def _over_black(frame: np.ndarray) -> np.ndarray:
+    return np.rint(frame[..., :3] * (frame[..., 3:] / 255.0)).astype(np.uint8)
 
 
 def render_clips(
@@ -345,7 +366,16 @@ def render_clips(
     paths = {name: folder / f"{name}.mkv" for name in passes}
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(ClipWriter(path, camera.width, camera.height, scene.fps, depth=name == "depth"))
+            name: stack.enter_context(
+                ClipWriter(
+                    path,
+                    camera.width,
+                    camera.height,
+                    scene.fps,
+                    depth=name == "depth",
+                    alpha=name == "color" and scene.background is None,
+                )
+            )
             for name, path in paths.items()
         }
         if "color" in passes:
@@ -354,5 +384,5 @@ def render_clips(
         for name, frame in render_frames(scene, passes, settings, threads=threads, blend=blend):
             writers[name].write(frame)
             if name == "color":
-                preview.write(frame)
+                preview.write(_over_black(frame) if scene.background is None else frame)
     return paths

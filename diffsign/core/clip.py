@@ -105,6 +105,7 @@ class ClipWriter:
         height: pixels.
         fps: frames per second.
         depth: frames are (H, W) uint16 instead of (H, W, 3) uint8 RGB; ``.mkv`` only.
+        alpha: frames are (H, W, 4) uint8, RGB and opacity; ``.mkv`` only. Whoever reads RGB gets the first three.
         audio: a file whose sound is put beside the pictures, as long as they last; ``.mp4`` only. An empty file
             (0 bytes) is what ``diffsign ingest`` writes for a source without sound.
     """
@@ -117,10 +118,11 @@ class ClipWriter:
         fps: float,
         *,
         depth: bool = False,
+        alpha: bool = False,
         audio: str | Path | None = None,
     ) -> None:
         self.path = Path(path)
-        self.shape = (height, width) if depth else (height, width, 3)
+        self.shape = (height, width) if depth else (height, width, 4 if alpha else 3)
         self.dtype = np.dtype("<u2") if depth else np.dtype("u1")
         self.fps = fps
         self.audio = audio
@@ -128,7 +130,8 @@ class ClipWriter:
 
     def _start(self, target: Path) -> subprocess.Popen:
         height, width = self.shape[:2]
-        pixels = "gray16le" if self.dtype.itemsize == 2 else "rgb24"
+        # What is piped in, and what FFV1 keeps, by the shape of a frame without height and width.
+        pixels, stored = {(): ("gray16le", "gray16le"), (3,): ("rgb24", "bgr0"), (4,): ("rgba", "bgra")}[self.shape[2:]]
         streams = [
             ffmpeg.input(
                 "pipe:", format="rawvideo", pix_fmt=pixels, s=f"{width}x{height}", framerate=exact_rate(self.fps)
@@ -146,7 +149,7 @@ class ClipWriter:
                 "vcodec": "ffv1",
                 "level": 3,
                 "slicecrc": 1,
-                "pix_fmt": pixels if pixels == "gray16le" else "bgr0",
+                "pix_fmt": stored,
             }
         command = ffmpeg.output(
             *streams, str(target), loglevel="error", fflags="+bitexact", **options

@@ -1,0 +1,122 @@
+"""Render the fitted signer as an avatar that lines up with the source, and lay the two over each other."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from diffsign.core.appearance import dress, rest_of
+from diffsign.core.blender import PASSES, render_clips
+from diffsign.core.body import Body
+from diffsign.core.clip import ClipWriter, iter_clip, probe_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import require_file
+from diffsign.core.motion import POSE_JOINTS, Motion
+from diffsign.core.progress import track
+from diffsign.core.scene import Scene, parse_colour
+from diffsign.core.settings.render import RenderSettings
+
+#: How much of the avatar is seen in an overlay.
+OPACITY = 0.6
+
+#: Motion fields with one row a frame.
+PER_FRAME = {*POSE_JOINTS, "expression", "transl", "residual", "valid"}
+
+
+def avatar_scene(motion: Motion, body: Body, settings: RenderSettings) -> Scene:
+    """Return the dressed body in motion before the motion's own camera.
+
+    Vertices are computed a few frames at a time, when the scene is asked for them.
+
+    Raises:
+        DiffSignError: if the motion belongs to another body file, or the background is no colour or picture.
+    """
+    if motion.body and motion.body != body.sha256:
+        raise DiffSignError(
+            f"the motion was fitted with another body file (SHA-256 {motion.body[:12]}…, not {body.sha256[:12]}…); "
+            "give the file it was fitted with, or fit again."
+        )
+    outfit = dress(rest_of(body, betas=motion.betas), settings)
+
+    def positions(start: int, stop: int) -> list[np.ndarray]:
+        rows = {f.name: getattr(motion, f.name)[start:stop] for f in fields(motion) if f.name in PER_FRAME}
+        return outfit.positions(body.vertices(replace(motion, **rows)))
+
+    return Scene(
+        meshes=outfit.meshes,
+        positions=positions,
+        frames=len(motion),
+        camera=motion.camera,
+        fps=motion.fps,
+        background=load_background(settings.background, motion.camera.width, motion.camera.height),
+    )
+
+
+def load_background(background: str, width: int, height: int) -> str | np.ndarray | None:
+    """Return what the ``background`` setting stands for: a colour, None for transparent, or a picture cut to size."""
+    if background == "transparent":
+        return None
+    if background.startswith("#"):
+        parse_colour(background, "background")
+        return background
+    path = require_file(background, "background picture")
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise DiffSignError(f"background '{path}' is no picture that can be read; give a PNG or JPEG, or '#rrggbb'.")
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width, ::-1])
+
+
+def render_avatar(
+    motion: Motion,
+    body: Body,
+    folder: str | Path,
+    settings: RenderSettings,
+    *,
+    threads: int = 1,
+    blend: str | Path | None = None,
+) -> dict[str, Path]:
+    """Render a motion into ``folder/{color,depth,normal,mask}.mkv`` and ``color.mp4``; return the clips' paths."""
+    scene = avatar_scene(motion, body, settings)
+    return render_clips(scene, folder, PASSES, settings, threads=threads, blend=Path(blend) if blend else None)
+
+
+def overlay(clip: str | Path, color: str | Path, mask: str | Path, out: str | Path) -> int:
+    """Write source and source under a half transparent avatar side by side; return the number of frames.
+
+    Raises:
+        DiffSignError: if the clips differ in size or length, or cannot be read.
+    """
+    paths = {"clip": clip, "color": color, "mask": mask}
+    infos = {name: probe_clip(path) for name, path in paths.items()}
+    source = infos["clip"]
+    for name, info in infos.items():
+        if (info.width, info.height) != (source.width, source.height):
+            raise DiffSignError(
+                f"'{paths[name]}' is {info.width}x{info.height}, but the clip '{clip}' is "
+                f"{source.width}x{source.height}; render the motion of this clip."
+            )
+    streams = [iter_clip(path) for path in paths.values()]
+    with ClipWriter(out, 2 * source.width, source.height, source.fps) as writer:
+        for frame in track(streams[0], "overlaying", total=source.frames):
+            avatar, cover = (next(stream, None) for stream in streams[1:])
+            if avatar is None or cover is None:
+                raise DiffSignError(
+                    f"'{color}' ends after {writer.frames} frames, before the clip '{clip}'; "
+                    "render the motion of this clip."
+                )
+            share = OPACITY * cover.astype(np.float32) / 255
+            mixed = frame + share * (avatar.astype(np.float32) - frame)
+            writer.write(np.hstack([frame, np.rint(mixed).astype(np.uint8)]))
+        if next(streams[1], None) is not None:
+            raise DiffSignError(
+                f"'{color}' goes on after the {writer.frames} frames of the clip '{clip}'; "
+                "render the motion of this clip."
+            )
+    return writer.frames
