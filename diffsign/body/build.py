@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from diffsign.body.correctives import arm_correctives, jaw_correctives
 from diffsign.body.hands import hand_components
@@ -87,8 +89,14 @@ def build_body() -> dict[str, np.ndarray]:
 
 
 def write_body(path: str | Path) -> Path:
-    """Build the body and write it to ``path`` (``.npz``)."""
-    arrays = build_body()
+    """Build the body and write it to ``path`` (``.npz``); the same bits however many threads there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            arrays = build_body()
+    finally:
+        torch.set_num_threads(threads)
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     return Path(path)
