@@ -131,15 +131,18 @@ def encode_pictures(
         processor = transformers.CLIPImageProcessor(
             size={"shortest_edge": size}, crop_size={"height": size, "width": size}
         )
-    pixels = processor(images=list(pictures), return_tensors="pt").pixel_values.to(device)
-    with torch.inference_mode():
-        if adapter.kind == "plain":
-            embeds = encoder(pixels).image_embeds
-            negative = torch.zeros_like(embeds)
-        else:
-            embeds = encoder(pixels, output_hidden_states=True).hidden_states[-2]
-            negative = encoder(torch.zeros_like(pixels), output_hidden_states=True).hidden_states[-2]
-    return {"image_embeds": embeds[None].float().cpu(), "negative_image_embeds": negative[None].float().cpu()}
+    embeds, negatives = [], []
+    for picture in pictures:  # one by one, so that a picture's embedding does not depend on its company
+        pixels = processor(images=picture, return_tensors="pt").pixel_values.to(device)
+        with torch.inference_mode():
+            if adapter.kind == "plain":
+                embeds.append(encoder(pixels).image_embeds)
+                negatives.append(torch.zeros_like(embeds[-1]))
+            else:
+                embeds.append(encoder(pixels, output_hidden_states=True).hidden_states[-2])
+                negatives.append(encoder(torch.zeros_like(pixels), output_hidden_states=True).hidden_states[-2])
+    stacked = {"image_embeds": torch.stack(embeds, dim=1), "negative_image_embeds": torch.stack(negatives, dim=1)}
+    return {name: tensor.float().cpu() for name, tensor in stacked.items()}
 
 
 def encode_signer(

@@ -175,7 +175,7 @@ def adapter_kind(shapes: Shapes, path: Path) -> AdapterKind:
         raise DiffSignError(
             f"IP-Adapter '{path}' is a FaceID adapter, which needs a face recogniser; use a plus-face one."
         )
-    if "proj.weight" in projection:
+    if {"proj.weight", "norm.weight"} <= projection:
         return "plain"
     if "latents" in projection:
         return "plus"

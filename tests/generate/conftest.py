@@ -1,0 +1,234 @@
+"""Two model families in the hub's layout with random weights, small enough for a test: like SD 1.5, and like SDXL."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from diffsign.core.clip import write_clip
+from diffsign.core.manifest import save_manifest
+from diffsign.core.settings.family import Family
+from diffsign.core.settings.generate import FetchSettings
+from diffsign.generate.fetch import fetch_family
+from diffsign.train.tokenizer import build_tokenizer
+
+WORDS = "a person signing woman man with red blue shirt hair quality best low".split()
+TEXT, VISION = 16, 24  # widths of the text encoders and of the image encoder's projection
+HIDDEN = 32  # width inside the image encoder
+TOKENS = 4
+
+
+def _text(folder, suffix, projected):
+    tokenizer = build_tokenizer(WORDS, 20)
+    tokenizer.save_pretrained(folder / f"tokenizer{suffix}")
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT,
+        intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=20,
+        projection_dim=TEXT,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    kind = transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel
+    kind(config).save_pretrained(folder / f"text_encoder{suffix}")
+
+
+def unet_config(xl):
+    attended = 2 * TEXT if xl else TEXT
+    more = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": TEXT + 6 * 8,
+    }
+    return {
+        "sample_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": (32, 64),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": attended,
+        "attention_head_dim": 8,
+        "norm_num_groups": 8,
+        **(more if xl else {}),
+    }
+
+
+def adapter_tensors(unet, kind="plain", width=None, taken=None):
+    """An IP-Adapter checkpoint in the original layout, with random weights."""
+    width = width or unet.config.cross_attention_dim
+    taken = taken or (VISION if kind == "plain" else HIDDEN)
+    projection = {
+        "plain": {
+            "proj.weight": (TOKENS * width, taken),
+            "proj.bias": (TOKENS * width,),
+            "norm.weight": (width,),
+            "norm.bias": (width,),
+        },
+        "full": {
+            "proj.0.weight": (taken, taken),
+            "proj.0.bias": (taken,),
+            "proj.2.weight": (width, taken),
+            "proj.2.bias": (width,),
+            "proj.3.weight": (width,),
+            "proj.3.bias": (width,),
+        },
+    }[kind]
+    tensors = {f"image_proj.{name}": torch.randn(shape) * 0.5 for name, shape in projection.items()}
+    for number, name in enumerate(unet.attn_processors):
+        if name.endswith("attn2.processor"):
+            out = unet.get_submodule(name.removesuffix(".processor")).to_q.out_features
+            for projected in "kv":
+                tensors[f"ip_adapter.{number}.to_{projected}_ip.weight"] = torch.randn(out, width) * 0.2
+    return tensors
+
+
+def as_bin(tensors, path):
+    state = {"image_proj": {}, "ip_adapter": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        state[part][rest] = value
+    torch.save(state, path)
+
+
+def write_tiny_family(folder, xl=False):
+    """Write a family; the parts lie in the places that ``tiny_definition`` names."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7 if xl else 3)
+        unet = diffusers.UNet2DConditionModel(**unet_config(xl))
+        vae = diffusers.AutoencoderKL(
+            block_out_channels=(16, 32),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+            norm_num_groups=8,
+            scaling_factor=0.13025 if xl else 0.18215,
+        )
+        base = folder / "base"
+        unet.save_pretrained(base / "unet")
+        vae.save_pretrained(base / "vae")
+        _text(base, "", projected=False)
+        if xl:
+            _text(base, "_2", projected=True)
+        diffusers.DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False).save_pretrained(base / "scheduler")
+        index = {
+            "_class_name": "StableDiffusionXLPipeline" if xl else "StableDiffusionPipeline",
+            "scheduler": ["diffusers", "DDIMScheduler"],
+            "unet": ["diffusers", "UNet2DConditionModel"],
+            "vae": ["diffusers", "AutoencoderKL"],
+            "text_encoder": ["transformers", "CLIPTextModel"],
+            "tokenizer": ["transformers", "CLIPTokenizer"],
+        }
+        (base / "model_index.json").write_text(json.dumps(index))
+        for name in ("pose", "canny"):
+            net = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16))
+            for parameter in (*net.controlnet_down_blocks.parameters(), *net.controlnet_mid_block.parameters()):
+                torch.nn.init.normal_(parameter, std=0.1)  # as trained: untrained ones are zero and steer nothing
+            torch.nn.init.normal_(net.controlnet_cond_embedding.conv_out.weight, std=0.5)
+            net.save_pretrained(folder / name)
+        vision = transformers.CLIPVisionConfig(
+            hidden_size=HIDDEN,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=16,
+            patch_size=8,
+            projection_dim=VISION,
+        )
+        transformers.CLIPVisionModelWithProjection(vision).save_pretrained(folder / "image_encoder")
+        (folder / "adapters").mkdir()
+        save_file(adapter_tensors(unet), folder / "adapters" / "plain.safetensors")
+        as_bin(load_file(folder / "adapters" / "plain.safetensors"), folder / "adapters" / "plain.bin")
+        save_file(adapter_tensors(unet, "full"), folder / "adapters" / "full.safetensors")
+    return folder
+
+
+def tiny_definition(folder, **changes):
+    entry = {
+        "base": {"id": str(folder / "base")},
+        "controlnets": {name: {"id": str(folder / name)} for name in ("pose", "canny")},
+        "ip_adapter": {
+            "id": str(folder / "adapters"),
+            "file": "plain.safetensors",
+            "image_encoder": {"id": str(folder / "image_encoder")},
+        },
+        "presets": {"paper": {"steps": 2, "guidance_scale": 3.0}},
+        "negative_prompt": "low quality",
+    }
+    return Family.model_validate(entry | changes)
+
+
+@dataclass
+class Tiny:
+    folder: Path
+    xl: bool
+
+    def fetch(self, **changes):
+        return fetch_family("tiny", tiny_definition(self.folder, **changes), FetchSettings())
+
+    def copy(self, to):
+        shutil.copytree(self.folder, to)
+        return Tiny(to, self.xl)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def sd(tmp_path_factory):
+    return Tiny(write_tiny_family(tmp_path_factory.mktemp("sd")), xl=False)
+
+
+@pytest.fixture(scope="session")
+def sdxl(tmp_path_factory):
+    return Tiny(write_tiny_family(tmp_path_factory.mktemp("sdxl"), xl=True), xl=True)
+
+
+@pytest.fixture(params=["sd", "sdxl"])
+def tiny(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def own(sd, tmp_path):
+    """A copy of the SD-like family that a test may damage."""
+    return sd.copy(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "signer.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Control clips of 5 frames, 24×16."""
+    folder = tmp_path_factory.mktemp("clips")
+    random = np.random.default_rng(2)
+    for name in ("pose", "canny"):
+        write_clip(folder / f"{name}.mkv", random.integers(0, 255, (5, 16, 24, 3), dtype=np.uint8), 24)
+    return folder
+
+
+@pytest.fixture
+def manifest_file(sd, tmp_path):
+    path = tmp_path / "tiny.json"
+    save_manifest(path, sd.fetch())
+    return path

@@ -1,0 +1,259 @@
+import json
+import re
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from diffsign.core.errors import DiffSignError
+from diffsign.core.manifest import load_manifest, save_manifest
+from diffsign.core.settings.family import BUILT_IN, family_named, resolve_families
+from diffsign.core.settings.generate import FetchSettings
+from diffsign.generate.fetch import fetch_family
+from tests.generate.conftest import as_bin, tiny_definition
+
+
+def change_json(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_whole_family_is_found_and_the_manifest_comes_back(tiny, tmp_path):
+    manifest = tiny.fetch()
+    assert manifest.architecture == ("sdxl" if tiny.xl else "sd")
+    assert set(manifest.controlnets) == {"pose", "canny"}
+    assert manifest.ip_adapter is not None and manifest.ip_adapter.kind == "plain"
+    assert manifest.base.bytes > 0 and manifest.base.commit is None
+    save_manifest(tmp_path / "m.json", manifest)
+    assert load_manifest(tmp_path / "m.json") == manifest
+
+
+def test_only_what_is_asked_for_is_needed(own):
+    shutil.rmtree(own.folder / "canny")
+    shutil.rmtree(own.folder / "image_encoder")
+    with pytest.raises(DiffSignError, match=r"ControlNet for canny.*image encoder"):
+        own.fetch()
+    manifest = fetch_family("t", tiny_definition(own.folder), FetchSettings(controls=["pose"], ip_adapter=False))
+    assert set(manifest.controlnets) == {"pose"} and manifest.ip_adapter is None
+
+
+def test_a_control_of_scale_zero_is_left_out(own):
+    nets = {"pose": {"id": str(own.folder / "pose")}, "canny": {"id": "/nowhere", "scale": 0}}
+    assert set(own.fetch(controlnets=nets).controlnets) == {"pose"}
+
+
+def test_bin_and_safetensors_adapters_are_alike(sd):
+    encoder = {"id": str(sd.folder / "image_encoder")}
+    kinds = {}
+    for file in ("plain.bin", "plain.safetensors", "full.safetensors"):
+        adapter = {"id": str(sd.folder / "adapters"), "file": file, "image_encoder": encoder}
+        kinds[file] = sd.fetch(ip_adapter=adapter).ip_adapter.kind
+    assert kinds == {"plain.bin": "plain", "plain.safetensors": "plain", "full.safetensors": "full"}
+
+
+@pytest.mark.parametrize(
+    "part", ["base/unet/diffusion_pytorch_model.safetensors", "pose/diffusion_pytorch_model.safetensors"]
+)
+def test_a_truncated_file_is_named(own, part):
+    path = own.folder / part
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(DiffSignError, match=f"{re.escape(str(path))}' is cut short"):
+        own.fetch()
+
+
+def test_a_truncated_bin_is_named(own):
+    path = own.folder / "adapters" / "plain.bin"
+    path.write_bytes(path.read_bytes()[:-200])
+    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    with pytest.raises(DiffSignError, match=r"plain\.bin' does not load"):
+        own.fetch(ip_adapter=adapter)
+
+
+def test_pickled_code_is_refused(own):
+    path = own.folder / "adapters" / "evil.bin"
+    torch.save({"image_proj": print, "ip_adapter": {}}, path)
+    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    with pytest.raises(DiffSignError, match=r"evil\.bin' does not load as a checkpoint of tensors"):
+        own.fetch(ip_adapter=adapter)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"", "empty"),
+        (b"<html>not found</html>" * 10, "no safetensors file"),
+    ],
+)
+def test_what_is_no_weights_is_said(own, content, said):
+    (own.folder / "base/vae/diffusion_pytorch_model.safetensors").write_bytes(content)
+    with pytest.raises(DiffSignError, match=said):
+        own.fetch()
+
+
+def test_an_adapter_of_the_other_architecture_is_refused(sd, sdxl):
+    with pytest.raises(DiffSignError, match=r"IP-Adapter .* is for width 32; the base model is width 16"):
+        adapter = {"id": str(sdxl.folder / "adapters"), "file": "plain.safetensors"}
+        sd.fetch(ip_adapter=adapter | {"image_encoder": {"id": str(sd.folder / "image_encoder")}})
+
+
+def test_familiar_widths_are_said_in_words(own):
+    path = own.folder / "adapters" / "plain.safetensors"
+    tensors = load_file(path)
+    wide = {n: torch.zeros(v.shape[0], 2048) if n.endswith("to_k_ip.weight") else v for n, v in tensors.items()}
+    save_file(wide, path)
+    with pytest.raises(DiffSignError, match=r"is for SDXL, width 2048"):
+        own.fetch()
+
+
+def test_a_controlnet_of_the_other_architecture_is_refused(sd, sdxl):
+    nets = {"pose": {"id": str(sdxl.folder / "pose")}}
+    with pytest.raises(DiffSignError, match=r"ControlNet for pose .* is for width 32; the base model is width 16"):
+        sd.fetch(controlnets=nets)
+
+
+def test_the_wrong_image_encoder_is_named(own):
+    encoder = own.folder / "image_encoder" / "config.json"
+    change_json(encoder, projection_dim=1280, hidden_size=1664)
+    path = own.folder / "adapters" / "plain.safetensors"
+    tensors = load_file(path)
+    tensors["image_proj.proj.weight"] = torch.zeros(64, 1024)
+    save_file(tensors, path)
+    with pytest.raises(DiffSignError, match=r"trained with the image encoder ViT-H, but .* is ViT-bigG"):
+        own.fetch()
+
+
+def test_a_vae_of_another_family_is_refused(sd, sdxl):
+    with pytest.raises(DiffSignError, match=r"scales latents by 0\.13025, the base model expects 0\.18215"):
+        sd.fetch(vae={"id": str(sdxl.folder / "base"), "subfolder": "vae"})
+
+
+def test_what_is_no_adapter_is_refused(own):
+    path = own.folder / "adapters" / "unet.safetensors"
+    shutil.copy(own.folder / "base/unet/diffusion_pytorch_model.safetensors", path)
+    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    with pytest.raises(DiffSignError, match="original layout"):
+        own.fetch(ip_adapter=adapter)
+
+
+def test_face_id_adapters_are_refused_by_name(own):
+    path = own.folder / "adapters" / "plain.safetensors"
+    tensors = {n: v for n, v in load_file(path).items() if not n.startswith("image_proj")}
+    tensors |= {"image_proj.proj.0.weight": torch.zeros(4, 4), "image_proj.proj.2.weight": torch.zeros(4, 4)}
+    save_file(tensors, path)
+    with pytest.raises(DiffSignError, match="FaceID"):
+        own.fetch()
+
+
+def test_another_kind_of_base_is_refused(own):
+    change_json(own.folder / "base" / "model_index.json", _class_name="FluxPipeline")
+    with pytest.raises(DiffSignError, match="FluxPipeline"):
+        own.fetch()
+
+
+def test_text_encoder_and_unet_must_fit(own):
+    change_json(own.folder / "base" / "text_encoder" / "config.json", hidden_size=768)
+    with pytest.raises(DiffSignError, match="width 16, its text encoders give 768"):
+        own.fetch()
+
+
+def test_missing_weights_are_all_named_with_where_to_put_them(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DiffSignError) as error:
+        fetch_family("sd15", resolve_families()["sd15"], FetchSettings())
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "stabilityai/sd-vae-ft-mse",
+        "lllyasviel/control_v11p_sd15_openpose",
+        "lllyasviel/sd-controlnet-canny",
+        "ip-adapter_sd15.bin",
+    ):
+        assert part in message
+    assert "sd15_depth" not in message  # off by default, as in the paper
+    assert "families.sd15.controlnets.pose" in message and str(tmp_path / "cache") in message
+    assert "diffsign fetch sd15" in message
+
+
+def test_a_part_in_the_cache_is_used_offline(sd, monkeypatch, tmp_path):
+    """The cache's layout is the hub's: models--owner--name/refs/main and snapshots/<commit>/…"""
+    from huggingface_hub import constants
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--someone--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    shutil.copytree(sd.folder / "base", repository / "snapshots" / commit)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+    manifest = sd.fetch(base={"id": "someone/tiny"})
+    assert manifest.base.commit == commit and manifest.base.id == "someone/tiny"
+
+
+def test_a_missing_local_folder_is_named(own):
+    with pytest.raises(DiffSignError, match=r"the VAE '/no/such/vae': there is no folder"):
+        own.fetch(vae={"id": "/no/such/vae"})
+
+
+def test_the_built_in_families_have_the_paper_s_settings():
+    families = resolve_families()
+    assert list(families) == ["demo", "sd15", "sdxl"]
+    paper = families["sd15"]
+    assert paper.presets["paper"].steps == 60 and paper.presets["paper"].guidance_scale == 7.5
+    assert paper.presets["paper"].scheduler.name == "DDIMScheduler"
+    assert paper.presets["paper"].scheduler.options["set_alpha_to_one"] is False
+    assert (paper.width, paper.height, paper.seed) == (1024, 1024, 42)
+    assert paper.controlnets["depth"].scale == 0 and paper.ip_adapter.scale == 0.6
+    words = families["sdxl"]
+    assert words.presets["paper"].steps == 50 and words.seed == 40
+    assert words.presets["paper"].scheduler.name == "UniPCMultistepScheduler"
+    assert (words.controlnets["pose"].scale, words.controlnets["canny"].scale) == (1.0, 0.8)
+
+
+def test_entries_of_the_config_lie_over_the_built_in_ones():
+    changed = resolve_families({"sd15": {"base": "/weights/sd15", "vae": {"revision": "abc"}}})["sd15"]
+    assert changed.base.id == "/weights/sd15"
+    assert (changed.vae.id, changed.vae.revision) == ("stabilityai/sd-vae-ft-mse", "abc")
+    assert changed.controlnets["pose"].id == BUILT_IN["sd15"]["controlnets"]["pose"]["id"]
+    other = {"sd15": {"presets": {"paper": {"scheduler": {"name": "EulerDiscreteScheduler"}}}}}
+    assert resolve_families(other)["sd15"].presets["paper"].scheduler.options == {}
+    pinned = resolve_families({"sd15": {"base": "someone/model@v2"}})["sd15"].base
+    assert (pinned.id, pinned.revision) == ("someone/model", "v2")
+
+
+def test_mistakes_in_families_are_named():
+    with pytest.raises(DiffSignError, match=r"families\.sd15: unknown key 'bass' \(did you mean 'base'\?\)"):
+        resolve_families({"sd15": {"bass": "x"}})
+    with pytest.raises(DiffSignError, match=r"families\.mine: .*'base' is missing"):
+        resolve_families({"mine": {"controlnets": {}, "presets": {"paper": {}}}})
+    with pytest.raises(DiffSignError, match="did you mean 'sdxl'"):
+        family_named("sdx1", resolve_families())
+
+
+def test_no_manifest_is_said(tmp_path, sd):
+    (tmp_path / "m.json").write_text("{}")
+    with pytest.raises(DiffSignError, match="no family manifest"):
+        load_manifest(tmp_path / "m.json")
+    (tmp_path / "t.json").write_text("not json")
+    with pytest.raises(DiffSignError, match="not JSON"):
+        load_manifest(tmp_path / "t.json")
+
+
+def test_weights_that_have_gone_are_said(own, tmp_path):
+    save_manifest(tmp_path / "m.json", own.fetch())
+    shutil.rmtree(own.folder / "pose")
+    with pytest.raises(DiffSignError, match=r"no longer at .*pose"):
+        load_manifest(tmp_path / "m.json")
+
+
+def test_bin_tensors_have_the_names_of_safetensors(sd, tmp_path):
+    from diffsign.generate.weights import shapes_of
+
+    tensors = load_file(sd.folder / "adapters" / "plain.safetensors")
+    as_bin(tensors, tmp_path / "a.bin")
+    assert shapes_of(tmp_path / "a.bin", "x") == shapes_of(sd.folder / "adapters" / "plain.safetensors", "x")
