@@ -15,10 +15,9 @@ import numpy as np
 from diffsign.core.camera import Camera
 from diffsign.core.keypoints import BODY, BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND
 
-#: A point this much behind another part's surface is hidden; joints lie inside the body, so not 0 (metres).
-HAND_TOLERANCE = 0.03
-FACE_TOLERANCE = 0.02
-HEAD_TOLERANCE = 0.05
+#: How far behind another part's surface a point is hidden (metres). Joints lie inside the body, and a hand that
+#: rests on the trunk or the face sinks into it by the error of the fit: only what is clearly behind is left out.
+TOLERANCES = {"rest": 0.1, "head": 0.06, "left_hand": 0.03, "right_hand": 0.03}
 #: A hand with fewer visible points than this share is left out: a few stray fingers are no handshape.
 LEAST_VISIBLE_HAND = 0.4
 #: Cells along the longer side of the depth maps; about a finger's width in an upper-body picture.
@@ -97,23 +96,23 @@ class Occluders:
         cell = max(camera.width, camera.height) / CELLS
         xy = camera.project(points)
 
-        def hidden(which: slice | list[int], by: tuple[str, ...], tolerance: float) -> np.ndarray:
-            surface = np.min([maps[name] for name in by], axis=0)
+        def hidden(which: slice | list[int], by: tuple[str, ...]) -> np.ndarray:
             place = np.nan_to_num(xy[which], nan=-1.0)
-            column = np.floor(place[:, 0] / cell).astype(np.int64).clip(0, surface.shape[1] - 1)
-            row = np.floor(place[:, 1] / cell).astype(np.int64).clip(0, surface.shape[0] - 1)
-            return depth[which] > surface[row, column] + tolerance
+            rows, columns = maps["rest"].shape
+            column = np.floor(place[:, 0] / cell).astype(np.int64).clip(0, columns - 1)
+            row = np.floor(place[:, 1] / cell).astype(np.int64).clip(0, rows - 1)
+            return np.any([depth[which] > maps[name][row, column] + TOLERANCES[name] for name in by], axis=0)
 
         seen = np.ones(COUNT, bool)
         for hand, others in (
             (LEFT_HAND, ("rest", "head", "right_hand")),
             (RIGHT_HAND, ("rest", "head", "left_hand")),
         ):
-            visible = ~hidden(hand, others, HAND_TOLERANCE)
+            visible = ~hidden(hand, others)
             seen[hand] = visible & (visible.mean() >= LEAST_VISIBLE_HAND)
-        seen[FACE] = ~hidden(FACE, ("rest", "left_hand", "right_hand"), FACE_TOLERANCE)
+        seen[FACE] = ~hidden(FACE, ("rest", "left_hand", "right_hand"))
         body = points[BODY]
         facing_away = camera.to_camera(body[NOSE])[2] > camera.to_camera(body[EARS]).mean(axis=0)[2]
         seen[FACE] &= not facing_away
-        seen[EYES_AND_EARS] = ~hidden(EYES_AND_EARS, ("head",), HEAD_TOLERANCE)
+        seen[EYES_AND_EARS] = ~hidden(EYES_AND_EARS, ("head",))
         return Visibility(seen, bool(depth[LEFT_HAND].mean() > depth[RIGHT_HAND].mean()))
