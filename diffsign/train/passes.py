@@ -7,15 +7,16 @@ the avatar's default colours, inverse depth.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from diffsign.core.appearance import Outfit
 from diffsign.core.camera import Camera
 from diffsign.core.controls import canny_picture, depth_picture, depth_range
-from diffsign.train.attributes import Look
+from diffsign.core.face_paint import FaceMap
+from diffsign.train.attributes import COLOURS, Look
 from diffsign.train.raster import Raster, rasterise, vertex_normals
 
 #: Pixels on a side of labels and light; controls and pictures have half as many.
@@ -33,29 +34,37 @@ KEY, FILL = np.array([-0.35, 0.45, 0.82]), np.array([0.7, 0.1, 0.7])
 
 @dataclass(frozen=True)
 class Figure:
-    """A body's mesh, fixed for all frames.
+    """A dressed signer, fixed for all frames.
 
     Attributes:
-        faces: (F, 3) int.
-        label: (F,) uint8, numbers of :data:`LABELS`, before sleeves and neckline are cut.
-        rest: (V, 3) metres, the zero pose, arms along x: where on the body a pixel is.
-        hair: (V,) how much of the hair's thickness stands on a vertex, in [0, 1].
-        wrist: |x| of the wrists in the zero pose, metres.
-        elbow: |x| of the elbows.
-        shoulder: |x| of the shoulders.
-        collar: y of the base of the neck.
-        eyes: (2, 3) the eyeballs' centres.
+        outfit: the avatar as the render stage dresses it.
+        faces: (F, 3) int, all its meshes in one.
+        label: (F,) uint8, numbers of :data:`LABELS`, before sleeves are cut and the face is painted.
+        rest: (V, 3) metres, its vertices in the zero pose, arms along x: where on the body a pixel is.
+        shoulder: |x| of the shoulders in the zero pose, metres.
+        hem: |x| where short sleeves end.
+        cuff: |x| where long sleeves end.
+        chin: y below which skin is neck and not face.
+        waist: y above which trousers are under the shirt.
+        paint: (1024, 1024) uint8, label of the texture of the face; background where it is bare skin.
+        texture: (1024, 1024, 3) float32 in [0, 1], the avatar's own texture of the face.
+        face: the projection of both.
+        colours: (14, 3) float32, the avatar's colours.
     """
 
+    outfit: Outfit
     faces: np.ndarray
     label: np.ndarray
     rest: np.ndarray
-    hair: np.ndarray
-    wrist: float
-    elbow: float
     shoulder: float
-    collar: float
-    eyes: np.ndarray
+    hem: float
+    cuff: float
+    chin: float
+    waist: float
+    paint: np.ndarray
+    texture: np.ndarray
+    face: FaceMap
+    colours: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,32 +88,42 @@ class Passes:
     focus: np.ndarray
 
 
-def dress(raster: Raster, figure: Figure, depth_of_neckline: float) -> np.ndarray:
-    """Return the label of every pixel, with sleeves and neckline cut where they run on the body at rest."""
+def label_pixels(raster: Raster, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
+    """Return the label of every pixel and its colour on the avatar.
+
+    Sleeves are cut where they run on the body at rest, so that one frame serves both lengths; lips and brows are
+    where the avatar's face is painted.
+
+    Returns:
+        (H, W) uint8, and (H, W, 3) float32 in [0, 1].
+    """
     seen = raster.face >= 0
-    label = np.zeros(raster.face.shape, np.uint8)
-    label[seen] = figure.label[raster.face[seen]]
-    where = np.zeros((*label.shape, 3), np.float32)
-    corners = figure.rest[figure.faces[raster.face[seen]]]
-    where[seen] = np.einsum("nk,nkc->nc", raster.weights[seen], corners)
-    out = np.abs(where[..., 0])
-    limb = np.isin(label, [LABEL["torso"], LABEL["sleeve"], LABEL["arm"], LABEL["hand"], LABEL["neck"]])
-    limb &= where[..., 1] > figure.collar - 0.35
-    hem = figure.shoulder + 0.55 * (figure.elbow - figure.shoulder)
-    cuff = figure.wrist - 0.02
-    arms = limb & (out > figure.shoulder)
-    label[arms & (out <= hem)] = LABEL["sleeve"]
-    label[arms & (out > hem) & (out <= cuff)] = LABEL["arm"]
-    label[arms & (out > cuff)] = LABEL["hand"]
-    front = np.clip((where[..., 2] - figure.rest[:, 2].mean()) / 0.06, 0, 1)
-    dip = depth_of_neckline * front * np.clip(1 - (out / 0.085) ** 2, 0, 1)
-    chest = limb & ~arms
-    label[chest & (where[..., 1] <= figure.collar - dip)] = LABEL["torso"]
-    label[chest & (where[..., 1] > figure.collar - dip)] = LABEL["neck"]
-    for eye in figure.eyes:
-        aside = np.linalg.norm(where[..., :2] - eye[:2], axis=-1)
-        label[(label == LABEL["eye"]) & (aside < 0.0062)] = LABEL["iris"]
-    return label
+    where = np.einsum("nk,nkc->nc", raster.weights[seen], figure.rest[figure.faces[raster.face[seen]]])
+    label = figure.label[raster.face[seen]]
+    out = np.abs(where[:, 0])
+    skin, cloth = label == LABEL["hand"], label == LABEL["torso"]
+    # Where a shoulder pokes through its shirt, or trousers through its hem, the pictures to learn from are better.
+    cloth |= skin & (out > 0.6 * figure.shoulder) & (where[:, 1] < figure.chin)
+    cloth |= (label == LABEL["trousers"]) & (where[:, 1] > figure.waist) & (out < figure.shoulder)
+    label[cloth] = LABEL["torso"]
+    limb = (skin | cloth) & (out > figure.shoulder)
+    head = skin & ~cloth
+    label[limb & (out <= figure.hem)] = LABEL["sleeve"]
+    label[limb & (out > figure.hem)] = LABEL["arm"]
+    label[skin & (out > figure.cuff)] = LABEL["hand"]
+    label[head] = np.where(where[head, 1] > figure.chin, LABEL["face"], LABEL["neck"])
+    size = len(figure.paint)
+    x, y = np.clip(figure.face.pixels(where).astype(np.int64), 0, size - 1).T
+    front = head & (where[:, 2] > figure.rest[:, 2].mean())
+    painted = front & (figure.paint[y, x] != LABEL["background"])
+    label[painted] = figure.paint[y, x][painted]
+    colours = figure.colours[np.where(skin, LABEL["hand"], figure.label[raster.face[seen]])]
+    colours[front] = figure.texture[y, x][front]
+    labels = np.zeros(raster.face.shape, np.uint8)
+    labels[seen] = label
+    avatar = np.broadcast_to(figure.colours[LABEL["background"]], (*labels.shape, 3)).copy()
+    avatar[seen] = colours
+    return labels, avatar
 
 
 def light(normals: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -165,36 +184,26 @@ def _halve(picture: np.ndarray) -> np.ndarray:
 
 
 def make_passes(
-    figure: Figure,
-    vertices: np.ndarray,
-    camera: Camera,
-    pose: np.ndarray,
-    avatar: np.ndarray,
-    rng: np.random.Generator,
-    edges_of: Callable[[np.ndarray], np.ndarray] | None = None,
+    figure: Figure, vertices: np.ndarray, camera: Camera, pose: np.ndarray, rng: np.random.Generator
 ) -> Passes:
     """Look at one frame.
 
     Args:
-        figure: the body.
-        vertices: (V, 3) world, metres.
+        figure: the signer.
+        vertices: (V, 3) world, metres, the body's.
         camera: 512×512.
         pose: (512, 512, 3) uint8, the skeleton.
-        avatar: (14, 3) colours of the avatar, whose edges are found.
-        rng: draws hair thickness, neckline and the range of depth (at use it is that of a whole clip).
-        edges_of: finds edges in a rendering (512, 512, 3) uint8; Canny with the thresholds of use by default.
+        rng: draws the range of depth, which at use is that of a whole clip.
     """
-    normals = vertex_normals(vertices, figure.faces)
-    shell = vertices + normals * (figure.hair * rng.uniform(0.006, 0.018))[:, None]
+    shell = np.concatenate([part[0] for part in figure.outfit.positions(vertices[None])]).astype(np.float64)
     raster = rasterise(shell, figure.faces, camera)
-    label = dress(raster, figure, rng.uniform(0.0, 0.05))
+    label, avatar = label_pixels(raster, figure)
     seen = raster.face >= 0
-    toward = normals @ camera.R.T * [1, -1, -1]
+    toward = vertex_normals(shell, figure.faces) @ camera.R.T * [1, -1, -1]
     spread = np.zeros((*label.shape, 3), np.float32)
     spread[seen] = np.einsum("nk,nkc->nc", raster.weights[seen], toward[figure.faces[raster.face[seen]]])
     bright = light(spread, raster.depth)
-    rendering = np.round(colour(label, bright, avatar) * 255).astype(np.uint8)
-    canny = (edges_of or canny_picture)(rendering)
+    rendering = np.round(np.clip(avatar * bright[..., None], 0, 1) * 255).astype(np.uint8)
     span = depth_range(raster.depth) or (1.0, 2.0)
     near, far = span[0] - rng.uniform(0, 0.15), span[1] + rng.uniform(0, 0.08)
     depth = depth_picture(raster.depth, near, far)
@@ -207,7 +216,7 @@ def make_passes(
         label=label,
         light=np.round(np.clip(bright * 200, 0, 255)).astype(np.uint8),
         pose=_halve(pose),
-        canny=_halve(canny)[..., 0],
+        canny=_halve(canny_picture(rendering))[..., 0],
         depth=_halve(depth)[..., 0],
         focus=focus,
     )
@@ -230,8 +239,6 @@ def crop_sums(picture: np.ndarray) -> np.ndarray:
 
 def palette_of(look: Look, rng: np.random.Generator | None = None) -> np.ndarray:
     """Return the colours of a look, varied a little by ``rng`` as dyes and skins vary, (14, 3)."""
-    from diffsign.train.attributes import COLOURS
-
     table = {name: np.array(values[getattr(look, name)]) for name, values in COLOURS.items()}
     table |= {"iris": np.array([0.25, 0.16, 0.10]), "trousers": np.array([0.16, 0.17, 0.22])}
     if rng is not None:

@@ -7,68 +7,71 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from diffsign.core.appearance import SLEEVES, dress, random_appearance, rest_of
 from diffsign.core.body import Body
 from diffsign.core.camera import Camera
+from diffsign.core.face_paint import paint_face
 from diffsign.core.motion import POSE_JOINTS, Motion
-from diffsign.core.skeleton import JOINTS
-from diffsign.train.attributes import Look
-from diffsign.train.passes import FINE, LABEL, Figure, Passes, make_passes, palette_of
+from diffsign.core.scene import parse_colour
+from diffsign.core.settings.appearance import Appearance
+from diffsign.train.passes import FINE, LABEL, Figure, Passes, make_passes, palette
 
-#: Region of the body file to label, before sleeves and neckline are cut.
-REGION_LABEL = {
-    "head": "face",
-    "neck": "neck",
-    "torso": "torso",
-    "upper_arm": "sleeve",
-    "forearm": "arm",
-    "hand": "hand",
-    "scalp": "hair",
-    "brow": "brow",
-    "eye": "eye",
-    "lips": "lips",
+#: Label of the outfit's materials; skin and shirt are cut further by where they are on the body.
+MATERIAL_LABEL = {
+    "skin": "hand",
+    "face": "hand",
     "mouth": "mouth",
-    "hips": "trousers",
-    "leg": "trousers",
-    "foot": "trousers",
+    "pupil": "iris",
+    "iris": "iris",
+    "eye white": "eye",
+    "shirt": "torso",
+    "trousers": "trousers",
+    "hair": "hair",
 }
+#: Colours that tell lips from brows and both from bare skin in a painted face.
+CODES = {"skin": "#000000", "lips": "#ff0000", "brows": "#00ff00"}
 
 
-def figure_of(body: Body, motion: Motion) -> Figure:
-    """Return what labelling needs to know about the signer of ``motion``."""
-    rest = Motion.rest(1, motion.camera, motion.fps, len(motion.betas), motion.expression.shape[1], motion.body)
-    rest = replace(rest, betas=motion.betas)
-    vertices = body.vertices(rest)[0].astype(np.float64)
-    joints = body.joints(rest)[0].astype(np.float64)
-    at = {name: joints[JOINTS.index(name)] for name in JOINTS}
-    label = np.array([LABEL[REGION_LABEL[region]] for region in body.face_regions], np.uint8)
+def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) -> Figure:
+    """Dress a body as the render stage does, and note what labelling needs to know."""
+    rest = rest_of(body, betas=betas)
+    outfit = dress(rest, appearance, seed)
+    faces, labels, start = [], [], 0
+    at_rest = outfit.positions(rest.vertices[None].astype(np.float32))
+    for mesh, positions in zip(outfit.meshes, at_rest, strict=True):
+        names = np.array([LABEL[MATERIAL_LABEL[material.name]] for material in mesh.materials], np.uint8)
+        faces.append(mesh.faces + start)
+        labels.append(names[mesh.face_material])
+        start += positions.shape[1]
+    shoulder, wrist = (float(rest.joint(f"left_{name}")[0]) for name in ("shoulder", "wrist"))
+    codes, face = paint_face(rest.landmarks, appearance.model_copy(update=CODES), seed)
+    paint = np.zeros(codes.shape[:2], np.uint8)
+    paint[codes[..., 0] > 100] = LABEL["lips"]
+    paint[codes[..., 1] > 90] = LABEL["brow"]
+    texture, _ = paint_face(rest.landmarks, appearance, seed)
     return Figure(
-        faces=body.faces,
-        label=label,
-        rest=vertices,
-        hair=_hair(body.faces, label == LABEL["hair"], len(vertices)),
-        wrist=float(abs(at["left_wrist"][0])),
-        elbow=float(abs(at["left_elbow"][0])),
-        shoulder=float(abs(at["left_shoulder"][0])),
-        collar=float(at["neck"][1] + 0.01),
-        eyes=np.stack([at["left_eye_smplhf"], at["right_eye_smplhf"]]),
+        outfit=outfit,
+        faces=np.concatenate(faces),
+        label=np.concatenate(labels),
+        rest=np.concatenate([positions[0] for positions in at_rest]).astype(np.float64),
+        shoulder=shoulder,
+        hem=shoulder + SLEEVES["short"] * (wrist - shoulder),
+        cuff=shoulder + SLEEVES["long"] * (wrist - shoulder),
+        chin=float(rest.landmarks[8, 1]) - 0.01,
+        waist=float(rest.joint("pelvis")[1]) - 0.10,
+        paint=paint,
+        texture=texture.astype(np.float32) / 255,
+        face=face,
+        colours=avatar_colours(appearance),
     )
 
 
-def _hair(faces: np.ndarray, hairy: np.ndarray, vertices: int) -> np.ndarray:
-    """Return how much hair stands on each vertex: full on the scalp, nothing at its edge."""
-    amount = np.zeros(vertices)
-    amount[faces[hairy]] = 1.0
-    bald = np.zeros(vertices, bool)
-    bald[faces[~hairy]] = True
-    amount[bald] = 0.0
-    for _ in range(6):
-        total = np.zeros(vertices)
-        count = np.zeros(vertices)
-        for corner in range(3):
-            np.add.at(total, faces[:, corner], amount[faces].mean(axis=1))
-            np.add.at(count, faces[:, corner], 1)
-        amount = np.where(bald, 0.0, total / np.maximum(count, 1))
-    return amount / max(amount.max(), 1e-9)
+def avatar_colours(appearance: Appearance) -> np.ndarray:
+    """Return the colour of every label on an avatar, (14, 3) float32 in [0, 1]."""
+    own = {"shirt": "shirt", "skin": "skin", "hair": "hair", "iris": "iris", "trousers": "trousers"}
+    colours = {name: np.array(parse_colour(getattr(appearance, field))) for name, field in own.items()}
+    colours["background"] = np.array(parse_colour(appearance.background))
+    return palette(colours, "long")
 
 
 def frame_camera(points: np.ndarray, top: float, bottom: float, rng: np.random.Generator) -> Camera:
@@ -101,32 +104,32 @@ class Scene:
 
     Attributes:
         motion: the frames; the camera is 512×512.
-        avatar: (14, 3) the colours in which edges are found.
+        figure: the signer, dressed.
         rng: what :func:`diffsign.train.passes.make_passes` draws from.
     """
 
     motion: Motion
-    avatar: np.ndarray
+    figure: Figure
     rng: np.random.Generator
 
 
 def cast(body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed: int) -> Scene:
-    """Give a performance to another body, and put a camera before it.
+    """Give a performance to another body, dress it, and put a camera before it.
 
     Args:
         body: the body file.
         rotvecs: (T, 55, 3) radians, a performance in SMPL-X's joints.
         actions: (T, 52) facial actions, the body's expression coefficients.
-        frames: how many of the T are looked at; the first half second, when the hands are still down, is left out.
-        seed: draws shape, frames, camera and the avatar's colours. Half of the avatars wear the default look.
+        frames: how many of the T are looked at; the first ones, when the hands are still down, are left out.
+        seed: draws shape, frames, camera and the avatar's looks: mostly the default, which is what is rendered at
+            use, sometimes any other.
     """
     rng = np.random.default_rng([seed, 1])
     betas = np.zeros(body.n_betas, np.float32)
-    betas[:8] = rng.normal(0, 1, 8).clip(-2, 2)
+    betas[:8] = rng.normal(0, 1, len(betas[:8])).clip(-2, 2)
     late = np.arange(min(6, len(rotvecs) - 1), len(rotvecs))
     picked = np.sort(rng.choice(late, min(frames, len(late)), replace=False))
-    camera = Camera.facing(FINE, FINE, 800.0)
-    motion = Motion.rest(len(picked), camera, 24.0, body.n_betas, body.n_expression)
+    motion = Motion.rest(len(picked), Camera.facing(FINE, FINE, 800.0), 24.0, body.n_betas, body.n_expression)
     motion = replace(motion, betas=betas)
     rest = subset(motion, np.arange(1))
     vertices, joints = body.vertices(rest)[0], body.joints(rest)[0]
@@ -136,8 +139,8 @@ def cast(body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed
         camera=camera,
         expression=actions[picked, : body.n_expression].astype(np.float32),
     )
-    look = Look("blue", "tan", "brown", "long", "grey") if rng.random() < 0.5 else Look.random(rng)
-    return Scene(motion, palette_of(look, rng), rng)
+    appearance = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
+    return Scene(motion, dressed(body, betas, appearance, seed), rng)
 
 
 def subset(motion: Motion, frames: np.ndarray) -> Motion:
@@ -148,10 +151,8 @@ def subset(motion: Motion, frames: np.ndarray) -> Motion:
 
 def make_shard(body: Body, scene: Scene, skeletons: Iterable[np.ndarray]) -> list[Passes]:
     """Look at every frame of a scene; ``skeletons`` are its (512, 512, 3) uint8 pose pictures."""
-    motion = scene.motion
-    figure = figure_of(body, motion)
-    vertices = body.vertices(motion)
+    vertices = body.vertices(scene.motion)
     return [
-        make_passes(figure, mesh.astype(np.float64), motion.camera, skeleton, scene.avatar, scene.rng)
+        make_passes(scene.figure, mesh, scene.motion.camera, skeleton, scene.rng)
         for mesh, skeleton in zip(vertices, skeletons, strict=True)
     ]
