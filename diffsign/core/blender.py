@@ -327,8 +327,15 @@ def render_frames(
         written = _run(settings, folder, threads, scene.frames)
         count = 0
         for layer, _, path in track(written, "rendering", total=layers * scene.frames):
-            found = reader.read(layer, path)
-            path.unlink()
+            try:
+                found = reader.read(layer, path)
+                path.unlink()
+            except (OSError, KeyError, ValueError) as error:
+                if isinstance(error, DiffSignError):
+                    raise
+                raise DiffSignError(
+                    f"a frame that Blender wrote cannot be read ({error}); is the disk of '{folder.parent}' full?"
+                ) from error
             count += 1
             yield from found.items()
         if blend is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 MAGIC = 20000630
+#: Bits of the second version byte that mark tiles, deep data and several parts (long names are fine).
+NOT_PLAIN = 0b11010
 PIXEL_TYPES = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
 
 
@@ -53,7 +55,7 @@ def read_exr(path: str | Path) -> dict[str, np.ndarray]:
     if len(data) < 8 or struct.unpack_from("<i", data)[0] != MAGIC:
         raise ValueError(f"'{path}' is no OpenEXR file")
     attributes, at = _header(data)
-    if attributes["compression"] != b"\0" or data[5] & 0b10110:
+    if attributes["compression"] != b"\0" or data[5] & NOT_PLAIN:
         raise ValueError(f"'{path}' is compressed, tiled or of several parts; only plain scan lines are read")
     left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
     width, height = right - left + 1, bottom - top + 1

@@ -13,7 +13,7 @@ class RenderSettings(Appearance):
     engine: Literal["workbench", "eevee", "cycles"] = Field(
         "workbench", description="Blender's render engine; workbench is fast on a CPU."
     )
-    samples: int = Field(8, ge=1, le=4096, description="Samples a pixel; 1 switches anti-aliasing off in workbench.")
+    samples: int = Field(5, ge=1, le=4096, description="Samples a pixel; 1 switches anti-aliasing off in workbench.")
     blender: str | None = Field(
         None, description="Blender program to run; by default the bpy package of this Python is used."
     )
