@@ -31,7 +31,7 @@ SHIRT_REGIONS = ("torso", "hips", "upper_arm", "forearm", "neck", "leg")
 TROUSER_REGIONS = ("hips", "leg", "torso")
 
 #: Skin that lies this far under cloth is left out, so that it never pokes through (metres).
-HIDDEN = 0.02
+HIDDEN = 0.005
 
 EYE_WHITE, PUPIL, MOUTH = "#ddd8d2", "#0b0a0a", "#5e2523"
 
@@ -224,6 +224,8 @@ def _shirt_field(rest: Rest, appearance: Appearance, points: np.ndarray) -> np.n
     # The collar is a tilted plane around the root of the neck: low at the throat, high at the nape.
     slope, forward = 0.85, z - rest.joint("neck")[2]
     collar = shoulder[1] + 0.085 - slope * forward
+    # Beyond the neck it rises, or it would slit the sleeves along the top of the arms.
+    collar = collar + 4.0 * np.maximum(np.abs(x) - 0.45 * shoulder[0], 0)
     if appearance.neckline == "v":
         collar = collar - np.where(forward > 0, np.maximum(0.07 - 1.1 * np.abs(x), 0), 0)
     return np.minimum.reduce([sleeve_end - np.abs(x), y - waist, (collar - y) / np.hypot(1, slope)])

@@ -77,12 +77,11 @@ def caption(noun: str, looks: Appearance) -> str:
 
 
 def backdrop(looks: Appearance, width: int, height: int, seed: int) -> np.ndarray:
-    """Return a wall (H, W, 3) uint8 sRGB of the background's colour, lit from one side, with a little grain."""
+    """Return a wall (H, W, 3) uint8 sRGB of the background's colour, lit from one side, not quite even."""
     rng = np.random.default_rng([seed, 23])
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     angle = rng.uniform(-0.9, 0.9)
     light = 1.0 + 0.07 * (np.sin(angle) * x - np.cos(angle) * y) - 0.08 * (x**2 + y**2) / 2
     stains = cv2.resize(rng.normal(size=(6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    grain = rng.normal(size=(height, width))
     shade = (light + 0.012 * stains)[..., None] * (255 * np.array(parse_colour(looks.background)))
-    return np.clip(np.rint(shade + 1.2 * grain[..., None]), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(shade), 0, 255).astype(np.uint8)

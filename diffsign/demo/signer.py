@@ -47,10 +47,9 @@ class Performance:
     def scene(self, body: Body) -> Scene:
         """Return what the renderer takes; ``body`` is the body file, which says where face and scalp are."""
         truth, seed = self.truth, self.truth.seed or 0
-        assert truth.vertices is not None
         outfit = dress(rest_of(body, self.person.rest), self.looks, seed)
         wall = backdrop(self.looks, truth.camera.width, truth.camera.height, seed)
-        return outfit.scene(truth.vertices, truth.camera, truth.fps or 1.0, wall)
+        return outfit.scene(np.asarray(truth.vertices), truth.camera, truth.fps or 1.0, wall)
 
 
 def perform(settings: DemoSettings) -> Performance:
@@ -76,10 +75,9 @@ def perform(settings: DemoSettings) -> Performance:
         actions.astype(np.float32),
         (sway + place).astype(np.float32),
     )
-    vertices, joints = recipe.pose()
     looks = random_looks(settings.seed, person.noun, settings.age)
     truth = Truth(
-        joints=joints.astype(np.float32),
+        joints=recipe.pose()[1].astype(np.float32),
         camera=camera,
         fps=settings.fps,
         recipe=recipe,
@@ -87,7 +85,6 @@ def perform(settings: DemoSettings) -> Performance:
         caption=caption(person.noun, looks),
         glosses=tuple(glosses(phrase, times)),
     )
-    truth.__dict__["vertices"] = vertices
     return Performance(person, looks, truth)
 
 
