@@ -62,6 +62,8 @@ class Finder:
         prefix = f"{weights.subfolder}/" if weights.subfolder else ""
         root, commit = self._root(weights, what, key, [prefix + pattern for pattern in patterns])
         folder = root / weights.subfolder
+        if not folder.is_dir() and (root / "config.json").exists():
+            folder = root  # a local folder that holds the network itself stands in for the hub's repository
         if not folder.is_dir():
             raise NotAtHand(
                 Missing(what, weights.id, key, f"'{root}' has no folder '{weights.subfolder}'", on_hub=False)
@@ -72,6 +74,8 @@ class Finder:
         """Return the local path of one file of weights and the hub's commit."""
         root, commit = self._root(weights, what, key, [weights.file])
         path = root / weights.file
+        if not path.is_file() and (root / path.name).is_file():
+            path = root / path.name
         if not path.is_file():
             raise NotAtHand(Missing(what, weights.id, key, f"'{root}' has no file '{weights.file}'", on_hub=False))
         return path, commit

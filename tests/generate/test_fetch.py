@@ -195,6 +195,19 @@ def test_a_part_in_the_cache_is_used_offline(sd, monkeypatch, tmp_path):
     assert manifest.base.commit == commit and manifest.base.id == "someone/tiny"
 
 
+def test_a_local_folder_may_hold_the_part_itself_or_mirror_the_repository(own):
+    """One line of config moves a part whose place inside the hub's repository the built-in family names."""
+    inside = {"id": str(own.folder / "adapters"), "file": "models/plain.safetensors"}
+    encoder = {"id": str(own.folder / "image_encoder"), "subfolder": "models/image_encoder"}
+    found = own.fetch(ip_adapter=inside | {"image_encoder": encoder}).ip_adapter
+    assert found.image_encoder.path == str(own.folder / "image_encoder")
+    (own.folder / "mirror" / "models").mkdir(parents=True)
+    shutil.move(own.folder / "image_encoder", own.folder / "mirror" / "models" / "image_encoder")
+    encoder["id"] = str(own.folder / "mirror")
+    found = own.fetch(ip_adapter=inside | {"image_encoder": encoder}).ip_adapter
+    assert found.image_encoder.path.endswith("mirror/models/image_encoder")
+
+
 def test_a_missing_local_folder_is_named(own):
     with pytest.raises(DiffSignError, match=r"the VAE '/no/such/vae': there is no folder"):
         own.fetch(vae={"id": "/no/such/vae"})
