@@ -112,7 +112,7 @@ def generate(
     from diffsign.core.progress import track
     from diffsign.generate.chunks import chunk_range, parse_chunk
     from diffsign.generate.conditioning import load_conditioning
-    from diffsign.generate.frames import Sizing
+    from diffsign.generate.frames import Sizing, chosen_size
     from diffsign.generate.generator import Generator
     from diffsign.generate.networks import chosen_controls, use_threads
     from diffsign.generate.sources import check_controls, filler
@@ -123,8 +123,7 @@ def generate(
     offered: dict[ControlName, Path | None] = {"pose": pose, "canny": canny, "depth": depth}
     given = {name: path for name, path in offered.items() if path is not None}
     clips, info = check_controls(given, chosen_controls(family, settings))
-    width = settings.width or family.family.width or info.width
-    height = settings.height or family.family.height or info.height
+    width, height = chosen_size(family.family, settings, info)
     wanted = chunk_range(info.frames, number, total, settings.batch_size)
     if wanted:
         generator = Generator(family, signer, settings)

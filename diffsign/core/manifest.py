@@ -45,6 +45,7 @@ class Manifest(Settings):
     ip_adapter: LocatedAdapter | None = None
     loras: dict[str, Located] = Field(default_factory=dict)
     clip: Located | None = None
+    untrained: bool = Field(False, description="The weights are a random stand-in, and draw noise.")
 
 
 def save_manifest(path: str | Path, manifest: Manifest) -> None:

@@ -13,7 +13,7 @@ from diffsign.core.settings.family import ControlName, Family, Weights
 from diffsign.core.settings.generate import FetchSettings
 from diffsign.generate.locate import Finder, Missing, NotAtHand
 from diffsign.generate.match import check_adapter, check_base, check_clip, check_controlnet, check_lora, check_vae
-from diffsign.generate.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, weight_names
+from diffsign.generate.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, read_json, weight_names
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,13 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
     clip = None
     if clip_at is not None and family.clip is not None:
         clip = located(clip_at, family.clip.id, check_clip(clip_at[0], family.clip.variant))
+    card = base_at[0] / "diffsign.json"
+    untrained = card.exists() and read_json(card, "card of the family").get("trained") is False
+    if untrained:
+        log.warning("Family '%s' is an untrained stand-in: everything runs, and it draws noise.", name)
     return Manifest(
         name=name,
+        untrained=untrained,
         architecture=base.architecture,
         family=family,
         base=located(base_at, family.base.id, base_size),

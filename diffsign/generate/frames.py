@@ -7,6 +7,31 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from diffsign.core.clip import ClipInfo
+from diffsign.core.settings.family import Family
+from diffsign.core.settings.generate import GenerateSettings
+
+#: Sizes that follow from the clip's shape are multiples of this.
+STEP = 8
+
+
+def chosen_size(family: Family, settings: GenerateSettings, clip: ClipInfo) -> tuple[int, int]:
+    """Return width and height of the result: as the settings say, else the family, else the clip."""
+
+    def along(length: int, side: int, other: int) -> int:
+        return max(STEP, round(other * length / side / STEP) * STEP)
+
+    if settings.width or settings.height:
+        width = settings.width or along(settings.height or 0, clip.height, clip.width)
+        return width, settings.height or along(width, clip.width, clip.height)
+    if family.width or family.height:
+        width = family.width or along(family.height or 0, clip.height, clip.width)
+        return width, family.height or along(width, clip.width, clip.height)
+    if family.short_side:
+        short = min(clip.width, clip.height)
+        return along(family.short_side, short, clip.width), along(family.short_side, short, clip.height)
+    return clip.width, clip.height
+
 
 @dataclass(frozen=True)
 class Sizing:

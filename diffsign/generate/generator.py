@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from diffsign.generate.chunks import batches_of
 from diffsign.generate.conditioning import Conditioning
 from diffsign.generate.frames import Sizing
 from diffsign.generate.networks import chosen_controls, chosen_preset, load_pipeline
+
+log = logging.getLogger(__name__)
 
 
 class Generator:
@@ -36,6 +39,8 @@ class Generator:
                 f"the signer was encoded for family '{conditioning.family}', the manifest is of '{manifest.name}'; "
                 "run diffsign encode with the same manifest."
             )
+        if manifest.untrained:
+            log.warning("Family '%s' is an untrained stand-in: the result is noise.", manifest.name)
         preset = chosen_preset(manifest, settings)
         self.conditioning = conditioning
         self.settings = settings

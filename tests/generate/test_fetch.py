@@ -270,3 +270,9 @@ def test_bin_tensors_have_the_names_of_safetensors(sd, tmp_path):
     tensors = load_file(sd.folder / "adapters" / "plain.safetensors")
     as_bin(tensors, tmp_path / "a.bin")
     assert shapes_of(tmp_path / "a.bin", "x") == shapes_of(sd.folder / "adapters" / "plain.safetensors", "x")
+
+
+def test_an_untrained_family_says_so(own, caplog):
+    assert not own.fetch().untrained
+    (own.folder / "base" / "diffsign.json").write_text('{"family": "demo", "trained": false}')
+    assert own.fetch().untrained and "untrained stand-in" in caplog.text

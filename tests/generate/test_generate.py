@@ -11,11 +11,12 @@ from diffsign.cli import app
 from diffsign.core.clip import ClipInfo, iter_clip, probe_clip, read_clip, write_clip
 from diffsign.core.errors import DiffSignError
 from diffsign.core.manifest import save_manifest
+from diffsign.core.settings.family import resolve_families
 from diffsign.core.settings.generate import GenerateSettings
 from diffsign.generate.chunks import batches_of, chunk_range, order_chunks, parse_chunk
 from diffsign.generate.conditioning import load_conditioning, save_conditioning
 from diffsign.generate.encode import encode_signer, read_picture
-from diffsign.generate.frames import Sizing
+from diffsign.generate.frames import Sizing, chosen_size
 from diffsign.generate.generator import Generator
 from diffsign.generate.join import joined_frames
 from diffsign.generate.sources import check_controls
@@ -279,6 +280,19 @@ def test_sizes_are_fitted_padded_and_cut_back():
     assert result.shape == (2, 20, 30, 3) and (result == 255).all()
     same = np.random.default_rng(0).integers(0, 255, (16, 24, 3), dtype=np.uint8)
     assert np.array_equal(Sizing.of(24, 16, 8).control(same), same)
+
+
+def test_the_size_is_the_settings_or_the_family_s_or_the_clip_s():
+    wide, tall = ClipInfo(640, 480, 24.0, 9), ClipInfo(360, 640, 24.0, 9)
+    families = resolve_families()
+    demo, sd15 = families["demo"], families["sd15"]
+    none = GenerateSettings()
+    assert chosen_size(sd15, none, wide) == (1024, 1024)
+    assert chosen_size(demo, none, wide) == (344, 256) and chosen_size(demo, none, tall) == (256, 456)
+    assert chosen_size(demo, GenerateSettings(height=512), wide) == (680, 512)
+    assert chosen_size(sd15, GenerateSettings(width=320), wide) == (320, 240)
+    assert chosen_size(sd15, GenerateSettings(width=320, height=320), wide) == (320, 320)
+    assert chosen_size(sd15.model_copy(update={"width": None, "height": None}), none, wide) == (640, 480)
 
 
 def test_control_clips_must_match(tmp_path, clips):

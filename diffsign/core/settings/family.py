@@ -96,8 +96,15 @@ class Family(Settings):
     clip: Weights | None = Field(None, description="CLIP model that judges the result.")
     presets: dict[str, Preset] = Field(min_length=1, description="Ways to sample, by name.")
     preset: str = Field("paper", description="The preset used unless told otherwise.")
-    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="By default the clip's.")
-    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="By default the clip's.")
+    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Width of the result in pixels.")
+    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Height of the result in pixels.")
+    short_side: int | None = Field(
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        description="Pixels of the shorter side, where width and height are not given; by default the clip's.",
+    )
     dtype: DType = Field("float16", description="Precision on a GPU; a CPU computes in float32.")
     seed: int = Field(42, ge=0, lt=2**63, description="Seed of the noise.")
     prompt: str = Field("best quality, high quality", description="Words used when a signer brings none.")
@@ -138,6 +145,7 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "clip": {"id": _DEMO, "subfolder": "clip"},
         "presets": {"fast": {"steps": 8, "guidance_scale": 1.0}, "guided": {"steps": 16, "guidance_scale": 2.0}},
         "preset": "fast",
+        "short_side": 256,
         "prompt": "a person signing",
         "negative_prompt": "",
     },

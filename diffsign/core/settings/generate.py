@@ -39,8 +39,12 @@ class GenerateSettings(Settings):
     noise: Literal["shared", "frame"] = Field(
         "shared", description="shared starts every frame from the same noise, as the paper did; frame from its own."
     )
-    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Width of the result in pixels.")
-    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Height of the result in pixels.")
+    width: int | None = Field(
+        None, ge=64, le=4096, multiple_of=8, description="Width in pixels; alone, the height follows the clip's shape."
+    )
+    height: int | None = Field(
+        None, ge=64, le=4096, multiple_of=8, description="Height in pixels; alone, the width follows the clip's shape."
+    )
     batch_size: int = Field(8, ge=1, le=256, description="Frames denoised together; less for less memory.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
     dtype: DType | None = Field(None, description="Precision; by default the family's on a GPU, float32 on a CPU.")
