@@ -105,5 +105,5 @@ def pictures_of_estimate(inverse: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         return
     low, high = min(float(m.min()) for m in maps), max(float(m.max()) for m in maps)
     for depth in maps:
-        grey = (depth - low) / max(high - low, 1e-9)
+        grey = (depth - low) / ((high - low) or 1.0)
         yield np.repeat(np.round(grey * 255).astype(np.uint8)[..., None], 3, axis=2)

@@ -3,7 +3,7 @@ import pytest
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.control.depth import clip_range, pictures_of_depth, pictures_of_estimate
+from diffsign.control.depth import clip_range, estimate_inverse_depth, pictures_of_depth, pictures_of_estimate
 from diffsign.control.occlusion import Occluders
 from diffsign.control.pose import skeletons_of_keypoints, skeletons_of_motion
 from diffsign.core.camera import Camera
@@ -153,6 +153,30 @@ def test_depth_without_a_body_or_range_is_said():
 def test_estimates_are_stretched_over_the_clip():
     first, second = pictures_of_estimate([np.array([[0.0, 5.0]]), np.array([[10.0, 2.5]])])
     assert first[0, :, 0].tolist() == [0, 128] and second[0, :, 0].tolist() == [255, 64]
+
+
+def test_a_depth_network_is_read_from_a_folder(tmp_path):
+    import transformers
+
+    config = transformers.DPTConfig(
+        hidden_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[8, 8, 16, 16],
+        fusion_hidden_size=8,
+        is_hybrid=False,
+    )
+    transformers.DPTForDepthEstimation(config).save_pretrained(tmp_path)
+    transformers.DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    frames = np.random.default_rng(0).integers(0, 255, (9, 24, 40, 3), dtype=np.uint8)  # more than one batch
+    maps = list(estimate_inverse_depth(frames, str(tmp_path)))
+    assert len(maps) == 9 and maps[0].shape == (24, 40) and np.isfinite(maps).all()
+    pictures = np.stack(list(pictures_of_estimate(maps)))
+    assert pictures.min() == 0 and pictures.max() == 255
 
 
 # By hand
