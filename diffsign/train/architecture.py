@@ -32,6 +32,7 @@ CONTROLS = ("pose", "canny", "depth")
 SIZE = 256
 FACTOR = 4
 LATENTS = 8
+BLOCKS = (32, 64, 96)
 WIDTH = 128
 TEXT_LENGTH = 32
 IMAGE_TOKENS = 4
@@ -199,7 +200,7 @@ def build_family(seed: int = 0) -> Family:
             sample_size=SIZE // FACTOR,
             in_channels=LATENTS,
             out_channels=LATENTS,
-            block_out_channels=(32, 64, 96),
+            block_out_channels=BLOCKS,
             layers_per_block=1,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -207,8 +208,20 @@ def build_family(seed: int = 0) -> Family:
             attention_head_dim=2,
             norm_num_groups=8,
         )
+        # Words are the UNet's business; without attention a ControlNet costs half as much.
         controlnets = {
-            name: ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 32, 64)) for name in CONTROLS
+            name: ControlNetModel(
+                in_channels=LATENTS,
+                down_block_types=("DownBlock2D", "DownBlock2D", "DownBlock2D"),
+                mid_block_type="UNetMidBlock2D",
+                block_out_channels=BLOCKS,
+                layers_per_block=1,
+                cross_attention_dim=WIDTH,
+                attention_head_dim=2,
+                norm_num_groups=8,
+                conditioning_embedding_out_channels=(8, 32, 64),
+            )
+            for name in CONTROLS
         }
         adapter = ImageProjection(image_embed_dim=WIDTH, cross_attention_dim=WIDTH, num_image_text_embeds=IMAGE_TOKENS)
         processors = _adapter_layers(unet)

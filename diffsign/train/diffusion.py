@@ -24,9 +24,9 @@ from diffsign.train.loop import Draw, Training, averaged
 from diffsign.train.passes import COARSE
 
 #: How often each number of controls is used together.
-CONTROL_COUNTS = {3: 0.6, 2: 0.25, 1: 0.15}
+CONTROL_COUNTS = {3: 0.8, 2: 0.12, 1: 0.08}
 #: Share of pictures drawn from pure noise: the step that decides most when there are few of them.
-PURE_NOISE = 0.35
+PURE_NOISE = 0.5
 #: Share of captions left out, for guidance.
 NO_WORDS = 0.1
 
