@@ -53,7 +53,9 @@ def bend_angles(hand: np.ndarray) -> np.ndarray:
 
 def finger_error(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return (T,) mean difference of the finger joints' bends in degrees, from keypoints (T, 137, 3) of both."""
-    differences = [np.abs(bend_angles(found[:, hand]) - bend_angles(truth[:, hand])) for hand in (LEFT_HAND, RIGHT_HAND)]
+    differences = [
+        np.abs(bend_angles(found[:, hand]) - bend_angles(truth[:, hand])) for hand in (LEFT_HAND, RIGHT_HAND)
+    ]
     return np.concatenate(differences, axis=1).mean(1)
 
 

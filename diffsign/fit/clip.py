@@ -15,8 +15,10 @@ from diffsign.core.keypoints import FACE, Keypoints
 from diffsign.core.motion import Motion
 from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
+from diffsign.fit.arms import place_arms
 from diffsign.fit.body_priors import BodyPrior, L2Prior
 from diffsign.fit.initial import first_state, orient, usable_frames
+from diffsign.fit.mixture import MixturePrior
 from diffsign.fit.objective import Layout, Objective, State
 from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
@@ -97,7 +99,7 @@ def fit_motion(
         body=body_prior(settings),
     )
     joints = free_joints(model, targets)
-    state = orient(objective, first_state(objective, focal, usable))
+    state = place_arms(objective, orient(objective, first_state(objective, focal, usable)))
     if len(targets) > settings.window:
         chosen = np.flatnonzero(usable)
         chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, settings.window).round().astype(int))]
@@ -120,7 +122,7 @@ def fit_motion(
 
 def body_prior(settings: FitSettings) -> BodyPrior:
     """Return the prior that the settings name."""
-    return L2Prior()
+    return MixturePrior() if settings.pose_prior == "gmm" else L2Prior()
 
 
 def free_joints(model: PointModel, targets: Targets) -> np.ndarray:

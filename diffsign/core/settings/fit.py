@@ -72,6 +72,25 @@ PUBLISHED = (
 )
 
 
+#: The default: arms start near their place (see ``diffsign.fit.arms``), so that the pose prior need not hold them.
+DEFAULT = (
+    StageSettings(
+        name="body",
+        body_prior=10,
+        hand_prior=50,
+        bending=15,
+        jaw=574,
+        shape=50,
+        expression=50,
+        hand_joints=0,
+        face_joints=0,
+        limits=10,
+    ),
+    StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=20, hand_joints=0.5, face_joints=0.5),
+    StageSettings(name="all", body_prior=2, hand_prior=3, shape=20, iterations=12),
+)
+
+
 class FitSettings(Settings):
     """How SMPL-X is fitted to the keypoints of a clip."""
 
@@ -89,5 +108,5 @@ class FitSettings(Settings):
     window: int = Field(128, ge=16, le=4096, description="Most frames fitted at once; longer clips go in windows.")
     overlap: int = Field(16, ge=2, le=256, description="Frames that neighbouring windows share.")
     stages: tuple[StageSettings, ...] = Field(
-        PUBLISHED, min_length=1, description="The annealed stages, in order; a list replaces them all."
+        DEFAULT, min_length=1, description="The annealed stages, in order; a list replaces them all."
     )

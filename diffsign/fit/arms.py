@@ -1,0 +1,131 @@
+"""Where the arms start: each frame's likeliest of the poses that look alike in the picture.
+
+Upper arm and forearm of known length may each point towards the camera or away from it and look the same, so a
+frame has four candidates, and a fifth where the detector guesses directions in 3D. The cheapest path through the
+frames, by the prior, the detector's guess and the distance between neighbours, is found by Viterbi's algorithm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diffsign.core.keypoints import NAMES
+from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.fit.objective import Objective, State
+from diffsign.fit.priors import bending
+from diffsign.fit.targets import BONES, Targets
+
+#: Collar, shoulder, elbow, wrist, which way the resting arm points along x.
+CHAINS = {"left": (13, 16, 18, 20, 1.0), "right": (14, 17, 19, 21, -1.0)}
+#: Cost of a radian between a candidate and the detector's direction, and between neighbouring frames.
+GUESS_COST, CHANGE_COST = 8.0, 4.0
+#: Below this sine of the elbow's bend its plane says nothing about the upper arm's twist.
+STRAIGHT = 0.25
+
+
+def place_arms(objective: Objective, state: State) -> State:
+    """Return the state with shoulders and elbows set from what is seen of each arm."""
+    rotations = state.rotations.copy()
+    posed = objective.pose(state)
+    for side, (collar, shoulder, elbow, _, sign) in CHAINS.items():
+        names = [NAMES.index(f"{side}_{joint}") for joint in ("shoulder", "elbow", "wrist")]
+        seen = (objective.targets.weight[:, names] > 0).all(1)
+        if not seen.any():
+            continue
+        frames = np.flatnonzero(seen)
+        directions, penalty = candidates(objective, state, side, names, frames)
+        parent = posed.rotations[frames, collar][:, None]
+        inner = np.swapaxes(parent, -1, -2) @ directions.swapaxes(-1, -2)
+        shoulders, elbows = arm_rotations(np.swapaxes(inner, -1, -2), sign)
+        cost = penalty + prior_cost(objective, rotations[frames], shoulder, elbow, shoulders, elbows)
+        change = np.diff(frames)
+        path = cheapest_path(cost, directions.reshape(*directions.shape[:2], 6), change)
+        rows = np.arange(len(frames))
+        at = np.arange(len(rotations))
+        # Frames between take the arm of the nearest frame that shows it.
+        nearest = np.abs(at[:, None] - frames).argmin(1)
+        rotations[:, shoulder] = shoulders[rows, path][nearest]
+        rotations[:, elbow] = elbows[rows, path][nearest]
+    return State(rotations, state.transl, state.expression, state.betas, state.log_focal)
+
+
+def candidates(
+    objective: Objective, state: State, side: str, names: list[int], frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return directions (n, C, 2, 3) of upper arm and forearm in the world, and what each disagrees with (n, C)."""
+    targets: Targets = objective.targets
+    points = objective.pose(state).points[frames][:, names]
+    length = np.linalg.norm(np.diff(points, axis=1), axis=-1)
+    depth = np.maximum(-points[:, 0, 2], 0.1)
+    flat = np.diff(targets.xy[frames][:, names], axis=1) * (depth / np.exp(state.log_focal))[:, None, None]
+    flat = flat / length[..., None]
+    plane = np.linalg.norm(flat, axis=-1, keepdims=True)
+    flat = np.where(plane > 1, flat / np.maximum(plane, 1e-9), flat)
+    away = np.sqrt(np.clip(1 - np.sum(flat**2, -1), 0.0, 1.0))
+    options = []
+    for upper in (1, -1):
+        for fore in (1, -1):
+            camera = np.concatenate([flat, (away * np.array([upper, fore]))[..., None]], axis=-1)
+            options.append(camera @ objective.camera_rotation)
+    bones = [BONES.index((names[0], names[1])), BONES.index((names[1], names[2]))]
+    guess, sure = targets.direction[frames][:, bones], targets.direction_weight[frames][:, bones]
+    if sure.any():
+        options.append(np.where((sure > 0)[..., None], guess, options[0]))
+    stacked = np.stack(options, axis=1)
+    angle = np.arccos(np.clip(np.sum(stacked * guess[:, None], -1), -1, 1))
+    return stacked, GUESS_COST * np.sum(sure[:, None] * angle**2, -1)
+
+
+def arm_rotations(directions: np.ndarray, sign: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return local rotations (..., 3, 3) of shoulder and elbow that lay the arm along ``directions`` (..., 2, 3).
+
+    The elbow bends about the axis across the resting arm only; the upper arm's twist turns that axis into place.
+    A nearly straight arm gets the twist that a swing from rest gives.
+
+    Args:
+        directions: unit vectors of upper arm and forearm in the collar's frame.
+        sign: 1 for the left arm, which rests along +x, −1 for the right.
+    """
+    upper, fore = directions[..., 0, :], directions[..., 1, :]
+    rest = np.broadcast_to(np.array([sign, 0.0, 0.0]), upper.shape)
+    axis = np.cross(rest, upper)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.arctan2(sine, np.sum(rest * upper, -1, keepdims=True))
+    swing = rotvec_to_rotmat(axis / np.maximum(sine, 1e-9) * angle)
+    hinge_rest = -sign * swing[..., :, 1]
+    bend_axis = np.cross(upper, fore)
+    size = np.linalg.norm(bend_axis, axis=-1, keepdims=True)
+    share = np.clip(size / STRAIGHT, 0, 1)
+    hinge = share * bend_axis / np.maximum(size, 1e-9) + (1 - share) * hinge_rest
+    hinge -= np.sum(hinge * upper, -1, keepdims=True) * upper
+    hinge /= np.maximum(np.linalg.norm(hinge, axis=-1, keepdims=True), 1e-9)
+    x, y = sign * upper, -sign * hinge
+    shoulder = np.stack([x, y, np.cross(x, y)], axis=-1)
+    bend = np.arctan2(size[..., 0], np.sum(upper * fore, -1))
+    elbow = rotvec_to_rotmat(np.stack([np.zeros_like(bend), -sign * bend, np.zeros_like(bend)], axis=-1))
+    return shoulder, elbow
+
+
+def prior_cost(
+    objective: Objective, rotations: np.ndarray, shoulder: int, elbow: int, shoulders: np.ndarray, elbows: np.ndarray
+) -> np.ndarray:
+    """Return (n, C) what the prior says of each candidate."""
+    n, count = shoulders.shape[:2]
+    pose = np.repeat(rotmat_to_rotvec(rotations), count, axis=0)
+    pose[:, shoulder] = rotmat_to_rotvec(shoulders).reshape(-1, 3)
+    pose[:, elbow] = rotmat_to_rotvec(elbows).reshape(-1, 3)
+    return (objective.body.term(pose).value + bending(pose).value).reshape(n, count)
+
+
+def cheapest_path(cost: np.ndarray, features: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Return (n,) the choices whose cost (n, C) and squared changes of ``features`` (n, C, F) are least in sum."""
+    total, back = cost[0], []
+    for t in range(1, len(cost)):
+        change = np.sum((features[t][:, None] - features[t - 1][None]) ** 2, -1)
+        reached = total[None] + CHANGE_COST / gaps[t - 1] * change * 4
+        back.append(reached.argmin(1))
+        total = cost[t] + reached.min(1)
+    path = [int(total.argmin())]
+    for step in reversed(back):
+        path.append(int(step[path[-1]]))
+    return np.array(path[::-1])
