@@ -20,6 +20,7 @@ from diffsign.fit.body_priors import BodyPrior, L2Prior
 from diffsign.fit.initial import first_state, orient, usable_frames
 from diffsign.fit.mixture import MixturePrior
 from diffsign.fit.objective import Layout, Objective, State
+from diffsign.fit.palms import place_hands
 from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
 from diffsign.fit.solve import minimise
@@ -141,8 +142,11 @@ def rescaled(objective: Objective, state: State, probe: State) -> State:
 
 
 def anneal(objective: Objective, state: State, settings: FitSettings, layout: Layout) -> State:
-    """Run the stages one after another."""
+    """Run the stages one after another; hands are placed before the first that looks at them."""
+    placed = False
     for stage in settings.stages:
+        if stage.hand_joints > 0 and not placed:
+            state, placed = place_hands(objective, state), True
         outcome = minimise(objective, state, stage, stage_layout(stage, layout))
         state = outcome.state
         log.info("%s: objective %.5g after %d steps", stage.name, outcome.value, outcome.steps)

@@ -54,36 +54,43 @@ class Layout:
         expressions: (E',) expression coefficients that move: all that the model sees, or none.
         shape: whether betas move.
         focal: whether the focal length moves.
+        translates: whether the translation moves.
     """
 
     joints: np.ndarray
     expressions: np.ndarray
     shape: bool
     focal: bool
+    translates: bool = True
+
+    @property
+    def triples(self) -> int:
+        """Rotations and translations of a frame, three numbers each."""
+        return len(self.joints) + int(self.translates)
 
     @property
     def size(self) -> int:
         """Parameters of a frame."""
-        return 3 * len(self.joints) + 3 + len(self.expressions)
+        return 3 * self.triples + len(self.expressions)
 
     @property
     def transl(self) -> slice:
         """Where the translation is."""
-        return slice(3 * len(self.joints), 3 * len(self.joints) + 3)
+        return slice(3 * len(self.joints), 3 * self.triples)
 
     @property
     def expression(self) -> slice:
         """Where the expression is."""
-        return slice(3 * len(self.joints) + 3, self.size)
+        return slice(3 * self.triples, self.size)
 
     def coupled(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and column, inside a frame's block, of the entries that time couples."""
         rows, columns = [], []
-        for f in range(len(self.joints) + 1):
+        for f in range(self.triples):
             for a in range(3):
                 rows += [3 * f + a] * 3
                 columns += [3 * f + b for b in range(3)]
-        rest = list(range(3 * len(self.joints) + 3, self.size))
+        rest = list(range(3 * self.triples, self.size))
         return np.array(rows + rest), np.array(columns + rest)
 
 
@@ -200,23 +207,29 @@ class Objective:
         transl = np.diff(state.transl, n=2, axis=0) / TRANSLATION_UNIT
         return velocity, np.diff(velocity, axis=0), transl, np.diff(state.expression, n=2, axis=0)
 
-    def value(self, state: State, stage: StageSettings) -> float:
-        """Return the objective; infinite where it is no number."""
+    def frame_values(self, state: State, stage: StageSettings) -> np.ndarray:
+        """Return (T,) each frame's part of the objective: all but time and what frames share."""
         posed = self.pose(state)
         residual, _ = self._image_residual(posed, state.log_focal)
         robust, _ = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)
-        total = np.sum(self.point_weights(stage) * robust)
+        total = np.sum(self.point_weights(stage) * robust, -1)
         if stage.depth:
             residual, _ = self._direction_residual(posed)
             robust, _ = geman_mcclure(np.sum(residual**2, -1), DIRECTION_SCALE)
-            total += np.sum(self.direction_weights(stage) * robust)
+            total += np.sum(self.direction_weights(stage) * robust, -1)
         rotvec = rotmat_to_rotvec(state.rotations)
-        total += pose_terms(rotvec, stage, self.hands, self.body.term(rotvec)).value.sum()
+        total += pose_terms(rotvec, stage, self.hands, self.body.term(rotvec)).value
         past = state.expression - np.clip(state.expression, *self.model.expression_range)
-        total += stage.expression**2 * np.sum(state.expression**2) + stage.limits**2 * np.sum(past**2)
-        total += stage.shape**2 * np.sum(state.betas**2) * len(rotvec)
-        total += self._focal_weight(len(rotvec)) * (state.log_focal - np.log(self.focal[0])) ** 2
-        if stage.temporal and len(rotvec) > 2:
+        total += stage.expression**2 * np.sum(state.expression**2, -1) + stage.limits**2 * np.sum(past**2, -1)
+        return np.where(np.isfinite(total), total, np.inf)
+
+    def value(self, state: State, stage: StageSettings) -> float:
+        """Return the objective; infinite where it is no number."""
+        frames = len(state.transl)
+        total = self.frame_values(state, stage).sum()
+        total += stage.shape**2 * np.sum(state.betas**2) * frames
+        total += self._focal_weight(frames) * (state.log_focal - np.log(self.focal[0])) ** 2
+        if stage.temporal and frames > 2:
             _, turn, move, face = self._accelerations(state)
             squares = np.sum(turn**2, (1, 2)) + np.sum(move**2, -1) + np.sum(face**2, -1)
             total += (stage.temporal * self.time_scale) ** 2 * np.sum(self.targets.joined * squares)
@@ -281,7 +294,11 @@ class Objective:
         direction_weight = self.direction_weights(stage)
         used = np.flatnonzero(point_weight.any(0))
         bones = np.flatnonzero(direction_weight.any(0))
-        moving = self._point_jacobian(layout, posed, state)
+        ends = self.bones[bones]
+        points = np.union1d(used, ends)
+        place = np.zeros(self.model.count, dtype=int)
+        place[points] = np.arange(len(points))
+        moving = self._point_jacobian(layout, posed, state, points)
 
         residual, seen = self._image_residual(posed, state.log_focal)
         residual = residual[:, used]
@@ -291,7 +308,7 @@ class Objective:
         gain = np.zeros((frames, len(used), 2, 3))
         gain[..., 0, 0] = gain[..., 1, 1] = focal / depth[..., 0] / self.pixel
         gain[..., :, 2] = -focal * seen[:, used, :2] / depth**2 / self.pixel
-        image_rows = (gain @ self.camera_rotation) @ moving[:, used]
+        image_rows = (gain @ self.camera_rotation) @ moving[:, place[used]]
         if layout.focal:
             image_rows[..., -1] = focal * seen[:, used, :2] / depth / self.pixel
         robust = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)[1]
@@ -303,11 +320,10 @@ class Objective:
             [image_weight],
         )
         if len(bones):
-            ends = self.bones[bones]
             difference, length = self._direction_residual(posed)
             unit = difference[:, bones] + self.targets.direction[:, bones]
             across = np.eye(3) - unit[..., :, None] * unit[..., None, :]
-            change = moving[:, ends[:, 1]] - moving[:, ends[:, 0]]
+            change = moving[:, place[ends[:, 1]]] - moving[:, place[ends[:, 0]]]
             bone_rows = (across / length[:, bones, :, None]) @ change
             robust = geman_mcclure(np.sum(difference[:, bones] ** 2, -1), DIRECTION_SCALE)[1]
             rows.append(bone_rows.reshape(frames, -1, width))
@@ -315,28 +331,32 @@ class Objective:
             weights.append(np.repeat(direction_weight[:, bones] * robust, 3, axis=1))
         return np.concatenate(rows, 1), np.concatenate(residuals, 1), np.concatenate(weights, 1)
 
-    def _point_jacobian(self, layout: Layout, posed: Posed, state: State) -> np.ndarray:
-        """(T, K, 3, P + S) derivative of the points by every parameter that moves."""
+    def _point_jacobian(self, layout: Layout, posed: Posed, state: State, points: np.ndarray) -> np.ndarray:
+        """(T, n, 3, P + S) derivative of ``points`` (n,) by every parameter that moves."""
         frames, model = len(posed.points), self.model
         shared = (model.n_betas if layout.shape else 0) + int(layout.focal)
-        out = np.zeros((frames, model.count, 3, layout.size + shared))
+        out = np.zeros((frames, len(points), 3, layout.size + shared))
+        row = np.full(model.count, -1)
+        row[points] = np.arange(len(points))
         slot = np.full(JOINTS, -1)
         slot[layout.joints] = np.arange(len(layout.joints))
         columns = slot[model.influence_joint]
-        chosen = np.flatnonzero(columns >= 0)
+        chosen = np.flatnonzero((columns >= 0) & (row[model.influence_point] >= 0))
         turns = model.rotation_jacobian(posed, chosen)
         at = 3 * columns[chosen]
         for axis in range(3):
-            out[:, model.influence_point[chosen], :, at + axis] = np.moveaxis(turns[..., axis], 1, 0)
-        out[:, :, range(3), range(layout.transl.start, layout.transl.stop)] = 1.0
-        correctives = model.corrective_jacobian(posed, state.rotations)
-        for n, joint in enumerate(model.corrective_joints):
-            if slot[joint] >= 0:
-                out[..., 3 * slot[joint] : 3 * slot[joint] + 3] += correctives[..., n, :]
+            out[:, row[model.influence_point[chosen]], :, at + axis] = np.moveaxis(turns[..., axis], 1, 0)
+        if layout.translates:
+            out[:, :, range(3), range(layout.transl.start, layout.transl.stop)] = 1.0
+        if (slot[model.corrective_joints] >= 0).any():
+            correctives = model.corrective_jacobian(posed, state.rotations)[:, points]
+            for n, joint in enumerate(model.corrective_joints):
+                if slot[joint] >= 0:
+                    out[..., 3 * slot[joint] : 3 * slot[joint] + 3] += correctives[..., n, :]
         if len(layout.expressions):
-            out[..., layout.expression] = model.expression_jacobian(posed)
+            out[..., layout.expression] = model.expression_jacobian(posed)[:, points]
         if layout.shape:
-            out[..., layout.size : layout.size + model.n_betas] = model.shape_jacobian(posed)
+            out[..., layout.size : layout.size + model.n_betas] = model.shape_jacobian(posed)[:, points]
         return out
 
     def _add_shared_priors(
@@ -370,11 +390,12 @@ class Objective:
         identity = np.eye(3) / TRANSLATION_UNIT
         scale = (1.0, -2.0, 1.0)
         count = len(layout.expressions)
-        moves = [np.broadcast_to(factor * identity, (frames - 2, 1, 3, 3)) for factor in scale]
+        count_moves = int(layout.translates)
+        moves = [np.broadcast_to(factor * identity, (frames - 2, count_moves, 3, 3)) for factor in scale]
         blocks = [np.concatenate(pair, axis=1) for pair in zip(steps, moves, strict=True)]
-        residual = np.concatenate([turn[:, free], move[:, None]], axis=1)
-        packed = slice(0, 3 * len(free) + 3)
-        at = (3 * np.arange(len(free) + 1)[:, None] + np.arange(3)).reshape(-1, 3)
+        residual = np.concatenate([turn[:, free], move[:, None][:, :count_moves]], axis=1)
+        packed = slice(0, 3 * layout.triples)
+        at = 3 * np.arange(layout.triples)[:, None] + np.arange(3)
         for i in range(3):
             reach = slice(i, frames - 2 + i)
             turned = np.swapaxes(blocks[i], -1, -2)
@@ -410,4 +431,5 @@ def moved(state: State, layout: Layout, step: np.ndarray, shared: np.ndarray) ->
         betas = betas + shared[: len(betas)]
     if layout.focal:
         log_focal = log_focal + float(shared[-1])
-    return State(rotations, state.transl + step[:, layout.transl], expression, betas, log_focal)
+    transl = state.transl + step[:, layout.transl] if layout.translates else state.transl
+    return State(rotations, transl, expression, betas, log_focal)

@@ -8,7 +8,7 @@ eliminated by their Schur complement.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, cho_solve_banded, cholesky_banded
@@ -95,3 +95,31 @@ def minimise(objective: Objective, state: State, stage: StageSettings, layout: L
             break
     log.debug("%s: %.4g after %d steps", stage.name, value, steps)
     return Outcome(state, value, steps)
+
+
+def minimise_each(objective: Objective, state: State, stage: StageSettings, layout: Layout) -> tuple[State, np.ndarray]:
+    """Run a stage on frames that have nothing to do with one another, each with a damping of its own.
+
+    Returns:
+        The state, and (T,) each frame's value.
+    """
+    value = objective.frame_values(state, stage)
+    damping = np.full(len(value), 1e-3)
+    on = np.arange(layout.size)
+    for _ in range(stage.iterations):
+        equations = objective.equations(state, stage, layout)
+        matrix = equations.diagonal
+        matrix[:, on, on] = matrix[:, on, on] * (1 + damping[:, None]) + FLOOR
+        step = -np.linalg.solve(matrix, equations.gradient[..., None])[..., 0]
+        trial = moved(state, layout, step, np.zeros(0))
+        reached = objective.frame_values(trial, stage)
+        better = reached < value
+        damping = np.where(better, np.maximum(damping / 5, 1e-6), damping * 10)
+        state = replace(
+            trial,
+            rotations=np.where(better[:, None, None, None], trial.rotations, state.rotations),
+            transl=np.where(better[:, None], trial.transl, state.transl),
+            expression=np.where(better[:, None], trial.expression, state.expression),
+        )
+        value = np.where(better, reached, value)
+    return state, value
