@@ -24,10 +24,11 @@ def fit(
     out: Annotated[Path, typer.Argument(help="Motion to write (.npz).")],
     *,
     body: Body,
-    threads: Threads = 2,
+    threads: Threads = 1,
     settings: FitSettings,
 ) -> None:
     """Fit SMPL-X to the keypoints of a clip: one shape, one camera, a pose a frame."""
+    import torch
     from threadpoolctl import threadpool_limits
 
     from diffsign.core.body import load_body
@@ -38,6 +39,7 @@ def fit(
 
     seen = load_keypoints(keypoints)
     loaded = load_body(body)
+    torch.set_num_threads(threads)
     with threadpool_limits(threads):
         motion, report = fit_motion(seen, reduced(loaded), settings, loaded.sha256)
     save_motion(out, motion)

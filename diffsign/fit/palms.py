@@ -1,8 +1,9 @@
 """Where the hands start: each frame's likeliest of the palm orientations that look alike in the picture.
 
 A palm is a rigid, nearly flat set of points, and a flat thing seen from afar looks the same from two sides. Every
-frame's palm is therefore fitted from several starts; with open and with closed fingers each fit is refined on the
-hand's own points; and the cheapest path through the frames is taken, as for the arms.
+frame's palm is therefore turned into place from several starts; the best of them are refined together with the
+fingers, once from an open hand and once from a fist; and the cheapest path through the frames is taken, as for the
+arms.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from diffsign.core import keypoints as kp
-from diffsign.core.rotations import rotvec_to_rotmat
+from diffsign.core.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.arms import cheapest_path
 from diffsign.fit.hinges import HANDS
@@ -20,48 +21,32 @@ from diffsign.fit.objective import Layout, Objective, State
 from diffsign.fit.solve import minimise_each
 from diffsign.fit.targets import BONES, Targets
 
-#: Wrist rotations to start from: pronation about the forearm, then bend, radians.
+#: Wrist rotations to start from: turn about the forearm, then bend, radians.
 TWISTS, BENDS = (-1.6, -0.8, 0.0, 0.8, 1.6), (-0.6, 0.6)
 #: Flexion of all finger joints to start from: nearly open, nearly a fist.
 CURLS = (0.2, 1.1)
-#: Points of the palm among a hand's 21: wrist, thumb's and fingers' first joints.
-PALM = (0, 1, 5, 9, 13, 17)
-#: How many palm orientations are refined with fingers.
-KEPT = 2
+#: Points of the palm among a hand's 21: wrist and the first joints of thumb and fingers.
+PALM = np.array([0, 1, 5, 9, 13, 17])
+#: How many orientations of a palm are refined with the fingers, and how far apart they must be (radians).
+KEPT, APART = 2, 0.5
+PALM_STEPS, DEPTH_COST, WRIST_SIGMA = 8, 10.0, 0.6
 
-PALM_STAGE = StageSettings(
-    name="palm",
+HAND_STAGE = StageSettings(
+    name="hand",
     iterations=6,
     body_prior=1,
-    hand_prior=0,
+    hand_prior=3,
     bending=0,
     jaw=0,
     shape=0,
     expression=0,
+    body_joints=0,
     hand_joints=2,
     face_joints=0,
-    body_joints=0,
     depth=10,
-    limits=0,
+    limits=20,
     temporal=0,
 )
-HAND_STAGE = PALM_STAGE.model_copy(update={"name": "hand", "iterations": 8, "hand_prior": 3.0, "limits": 20.0})
-
-
-def only_hand(targets: Targets, side: str, rows: np.ndarray, points: tuple[int, ...] | None = None) -> Targets:
-    """Return the targets of frames ``rows`` (n,) with nothing but one hand, or ``points`` of its 21."""
-    part = kp.LEFT_HAND if side == "left" else kp.RIGHT_HAND
-    kept = np.zeros(targets.weight.shape[1])
-    kept[part if points is None else [part.start + p for p in points]] = 1
-    ends = np.array(BONES)
-    bones = (kept[ends] > 0).all(1)
-    chosen = targets.frames(rows)
-    return replace(chosen, weight=chosen.weight * kept, direction_weight=chosen.direction_weight * bones)
-
-
-def repeated(state: State, rows: np.ndarray) -> State:
-    """Return the frames ``rows`` (n,) of a state."""
-    return replace(state, rotations=state.rotations[rows], transl=state.transl[rows], expression=state.expression[rows])
 
 
 def place_hands(objective: Objective, state: State) -> State:
@@ -70,41 +55,26 @@ def place_hands(objective: Objective, state: State) -> State:
         part = kp.LEFT_HAND if side == "left" else kp.RIGHT_HAND
         seen = (objective.targets.weight[:, part] > 0).sum(1) >= 8
         if seen.any():
-            state = place_hand(objective, state, side, first, wrist, np.flatnonzero(seen))
+            state = place_hand(objective, state, part, first, wrist, np.flatnonzero(seen))
     return state
 
 
-def place_hand(objective: Objective, state: State, side: str, first: int, wrist: int, frames: np.ndarray) -> State:
-    """Set one hand in ``frames`` (n,); frames between take the nearest one's."""
-    sign = 1.0 if side == "left" else -1.0
-    starts = np.array(
-        [
-            rotvec_to_rotmat(np.array([t, 0, 0])) @ rotvec_to_rotmat(np.array([0, 0, sign * b]))
-            for t in TWISTS
-            for b in BENDS
-        ]
-    )
-    none = np.zeros(0, int)
-    rows = np.repeat(frames, len(starts))
-    palms = repeated(state, rows)
-    palms.rotations[:, wrist] = np.tile(starts, (len(frames), 1, 1))
-    layout = Layout(np.array([wrist]), none, shape=False, focal=False, translates=False)
-    solver = objective.with_targets(only_hand(objective.targets, side, rows, PALM))
-    palms, cost = minimise_each(solver, palms, PALM_STAGE, layout)
-    turned = palms.rotations[:, wrist].reshape(len(frames), len(starts), 3, 3)
-    kept = distinct(turned, cost.reshape(len(frames), len(starts)), KEPT)
-    turned = np.take_along_axis(turned, kept[..., None, None], axis=1)
-
+def place_hand(objective: Objective, state: State, part: slice, first: int, wrist: int, frames: np.ndarray) -> State:
+    """Set one hand in ``frames`` (n,); the other frames take the nearest one's."""
+    turned = palm_rotations(objective, state, part, wrist, frames)
     count = KEPT * len(CURLS)
     rows = np.repeat(frames, count)
-    hands = repeated(state, rows)
+    hands = replace(
+        state, rotations=state.rotations[rows], transl=state.transl[rows], expression=state.expression[rows]
+    )
     hands.rotations[:, wrist] = np.repeat(turned, len(CURLS), axis=1).reshape(-1, 3, 3)
-    flexion = objective.hands.frames[0 if side == "left" else 15 :][:15, 0]
+    flexion = objective.hands.frames[0 if first == 25 else 15 :][:15, 0]
     fists = np.stack([rotvec_to_rotmat(curl * flexion) for curl in CURLS])
     hands.rotations[:, first : first + 15] = np.tile(fists, (len(frames) * KEPT, 1, 1, 1))
     joints = np.array([wrist, *range(first, first + 15)])
-    layout = Layout(joints, none, shape=False, focal=False, translates=False)
-    solver = objective.with_targets(only_hand(objective.targets, side, rows))
+    layout = Layout(joints, np.zeros(0, int), shape=False, focal=False, translates=False)
+    solver = objective.with_targets(only_hand(objective.targets.frames(rows), part))
+    solver.model = objective.model.only(np.arange(part.start, part.stop))
     hands, cost = minimise_each(solver, hands, HAND_STAGE, layout)
     found = hands.rotations[:, joints].reshape(len(frames), count, len(joints), 3, 3)
     # The wrist is compared in the world, where a moving forearm does not count as change.
@@ -117,8 +87,107 @@ def place_hand(objective: Objective, state: State, side: str, first: int, wrist:
     return replace(state, rotations=rotations)
 
 
+def only_hand(targets: Targets, part: slice) -> Targets:
+    """Return the targets with nothing but one hand."""
+    kept = np.zeros(targets.weight.shape[1])
+    kept[part] = 1
+    bones = (kept[np.array(BONES)] > 0).all(1)
+    return replace(targets, weight=targets.weight * kept, direction_weight=targets.direction_weight * bones)
+
+
+def palm_rotations(objective: Objective, state: State, part: slice, wrist: int, frames: np.ndarray) -> np.ndarray:
+    """Return (n, KEPT, 3, 3) the likeliest rotations of the wrist, relative to the forearm."""
+    model, targets = objective.model, objective.targets
+    posed = objective.pose(state)
+    sign = 1.0 if part == kp.LEFT_HAND else -1.0
+    turns = [rotvec_to_rotmat(np.array([twist, 0.0, 0.0])) for twist in TWISTS]
+    bends = [rotvec_to_rotmat(np.array([0.0, 0.0, sign * bend])) for bend in BENDS]
+    starts = np.array([turn @ bend for turn in turns for bend in bends])
+    forearm = posed.rotations[frames][:, model.parents[wrist]]
+    from_wrist = posed.points[frames][:, part][:, PALM] - posed.centres[frames, wrist][:, None]
+    offsets = from_wrist @ posed.rotations[frames][:, wrist]
+    seen = targets.weight[frames][:, part][:, PALM] ** 2
+    flat = targets.xy[frames][:, part][:, PALM]
+    depth = np.maximum(-posed.centres[frames, wrist, 2], 0.1)
+    gain = np.exp(state.log_focal) / depth / objective.pixel
+    cost, rotations = turn_palms(
+        starts, forearm, offsets, flat / objective.pixel, seen, gain, objective.camera_rotation
+    )
+    cost = cost + np.sum(rotmat_to_rotvec(rotations) ** 2, -1) / WRIST_SIGMA**2
+    for n, (a, b) in enumerate(BONES):
+        if part.start <= a < part.stop and b - part.start in PALM:
+            ends = [int(np.flatnonzero(part.start + PALM == end)[0]) for end in (a, b)]
+            bone = offsets[:, ends[1]] - offsets[:, ends[0]]
+            bone = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+            bone = (forearm[:, None] @ rotations @ bone[:, None, :, None])[..., 0]
+            away = np.sum((bone - targets.direction[frames, n][:, None]) ** 2, -1)
+            cost = cost + (DEPTH_COST * targets.direction_weight[frames, n][:, None]) ** 2 * away
+    kept = distinct(rotations, cost, KEPT)
+    return np.take_along_axis(rotations, kept[..., None, None], axis=1)
+
+
+def turn_palms(
+    starts: np.ndarray,
+    forearm: np.ndarray,
+    offsets: np.ndarray,
+    flat: np.ndarray,
+    weight: np.ndarray,
+    gain: np.ndarray,
+    camera: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn rigid palms until their weak-perspective picture fits, from every start.
+
+    Args:
+        starts: (C, 3, 3) rotations relative to the forearm.
+        forearm: (n, 3, 3) to the world.
+        offsets: (n, 6, 3) the palm's points from the wrist in its own axes, metres.
+        flat: (n, 6, 2) where they are seen, units of image distance; only differences count.
+        weight: (n, 6) squared weights.
+        gain: (n,) units of image distance a metre.
+        camera: (3, 3) world to camera.
+
+    Returns:
+        (n, C) sums of squares and (n, C, 3, 3) rotations.
+    """
+    total = np.maximum(weight.sum(1), 1e-9)[:, None, None, None]
+    share = weight[:, None, :, None]
+
+    def centred(values: np.ndarray) -> np.ndarray:
+        return values - np.sum(share * values, axis=2, keepdims=True) / total
+
+    rotations = np.broadcast_to(starts, (len(forearm), *starts.shape)).copy()
+    scaled = gain[:, None, None, None]
+    goal = centred(np.broadcast_to(flat[:, None], (len(flat), len(starts), *flat.shape[1:])))
+    view = (camera @ forearm)[:, None, None, :2]
+    turning = -cross_matrix(offsets)[:, None]
+
+    def residuals(at: np.ndarray) -> np.ndarray:
+        seen = (view @ (at[:, :, None] @ offsets[:, None, :, :, None]))[..., 0]
+        return centred(scaled * seen) - goal
+
+    cost = np.sum(share * (residual := residuals(rotations)) ** 2, axis=(2, 3))
+    damping = np.full(cost.shape, 1e-2)
+    for _ in range(PALM_STEPS):
+        slope = view @ (rotations[:, :, None] @ turning) * scaled[..., None]
+        slope = slope - np.sum(share[..., None] * slope, axis=2, keepdims=True) / total[..., None]
+        matrix = np.einsum("nkpab,nkpac->nkbc", share[..., None] * slope, slope, optimize=True)
+        side = np.einsum("nkpab,nkpa->nkb", share[..., None] * slope, residual, optimize=True)
+        own = np.arange(3)
+        matrix[..., own, own] = matrix[..., own, own] * (1 + damping[..., None]) + 1e-3
+        step = -np.linalg.solve(matrix, side[..., None])[..., 0]
+        trial = rotations @ rotvec_to_rotmat(np.clip(step, -1, 1))
+        moved = residuals(trial)
+        reached = np.sum(share * moved**2, axis=(2, 3))
+        better = reached < cost
+        damping = np.where(better, damping / 5, damping * 10)
+        rotations = np.where(better[..., None, None], trial, rotations)
+        residual = np.where(better[..., None, None], moved, residual)
+        cost = np.where(better, reached, cost)
+    return cost, rotations
+
+
 def distinct(rotations: np.ndarray, cost: np.ndarray, count: int) -> np.ndarray:
-    """Return (n, count) the cheapest candidates (n, C) that lie at least half a radian from cheaper ones."""
+    """Return (n, count) the cheapest candidates (n, C) that lie apart from the cheaper ones."""
     cost = cost.copy()
     rows = np.arange(len(cost))
     chosen = []
@@ -126,6 +195,5 @@ def distinct(rotations: np.ndarray, cost: np.ndarray, count: int) -> np.ndarray:
         best = cost.argmin(1)
         chosen.append(best)
         trace = np.einsum("ncij,nij->nc", rotations, rotations[rows, best])
-        near = np.arccos(np.clip((trace - 1) / 2, -1, 1)) < 0.5
-        cost[near] += 1e6
+        cost[np.arccos(np.clip((trace - 1) / 2, -1, 1)) < APART] += 1e6
     return np.stack(chosen, axis=1)

@@ -9,6 +9,7 @@ below it: ``δp = ω × (S_j − W_j c_j)``, ``S_j`` and ``W_j`` being sums over
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,7 @@ class PointModel:
         self.part_weight = np.array(weights)
         self.part_rest = np.stack(rest)
         self.part_dirs = np.stack(dirs)
+        # (N, P, 3)
         self.part_pose = np.stack(pose) if pose else None
         n = len(rows)
         self.gather = sparse.csr_matrix((np.ones(n), (self.part_point, np.arange(n))), shape=(self.count, n))
@@ -162,6 +164,22 @@ class PointModel:
         shape = (len(point), len(self.part_point))
         self.influence_sum = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
         self.influence_weight = self.influence_sum @ self.part_weight
+
+    def only(self, points: np.ndarray) -> PointModel:
+        """Return the model that poses ``points`` alone; the others come out as zeros."""
+        other = copy.copy(self)
+        kept = np.flatnonzero(np.isin(self.part_point, points))
+        other.part_point, other.part_joint = self.part_point[kept], self.part_joint[kept]
+        other.part_weight, other.part_rest = self.part_weight[kept], self.part_rest[kept]
+        other.part_dirs, other.gather = self.part_dirs[kept], self.gather[:, kept]
+        chosen = np.flatnonzero(np.isin(self.influence_point, points))
+        other.influence_point, other.influence_joint = self.influence_point[chosen], self.influence_joint[chosen]
+        other.influence_sum = self.influence_sum[chosen][:, kept]
+        other.influence_weight = self.influence_weight[chosen]
+        if self.part_pose is not None:
+            moves = self.part_pose[kept]
+            other.part_pose = moves if moves.any() else None
+        return other
 
     def _find_corrective_joints(self) -> np.ndarray:
         """Return the joints whose pose correctives move a point by more than a few millimetres."""
@@ -206,8 +224,9 @@ class PointModel:
         local = self.part_rest + self.part_dirs[..., : self.n_betas] @ betas
         local = local + np.einsum("nce,te->tnc", self.part_dirs[..., self.n_betas :], expression, optimize=True)
         if self.part_pose is not None:
-            feature = (rotations[:, 1:] - np.eye(3)).reshape(frames, -1)
-            local = local + np.einsum("tp,npc->tnc", feature, self.part_pose, optimize=True)
+            used = np.flatnonzero(self.part_pose.any((0, 2)))
+            feature = (rotations[:, 1:] - np.eye(3)).reshape(frames, -1)[:, used]
+            local = local + np.einsum("tp,npc->tnc", feature, self.part_pose[:, used], optimize=True)
         parts = (world[:, self.part_joint] @ local[..., None])[..., 0]
         parts += self.part_weight[:, None] * offsets[:, self.part_joint]
         return Posed(self._apply(self.gather, parts), world, centres, parts, offsets)
