@@ -102,12 +102,13 @@ def orient(objective: Objective, state: State) -> State:
     if both.sum() and np.median(shoulders[both, 0]) < 0:
         doubtful |= both
     if doubtful.any():
-        turned = best.rotations.copy()
+        turned = state.rotations.copy()
         turned[:, 0] = rotvec_to_rotmat(np.array([0.0, np.pi, 0.0])) @ turned[:, 0]
-        pivot = objective.pose(best).points[:, TORSO].mean(1)
-        other = replace(best, rotations=turned)
+        # From the start, not from where a wrong turn has led.
+        pivot = objective.pose(state).points[:, TORSO].mean(1)
+        other = replace(state, rotations=turned)
         other = replace(other, transl=other.transl + pivot - objective.pose(other).points[:, TORSO].mean(1))
-        other = minimise(objective, other, replace_temporal(CAMERA_STAGE), layout).state
+        other = minimise(objective, other, CAMERA_STAGE, layout).state
         better = doubtful & (frame_error(objective, other) < frame_error(objective, best))
         best = replace(
             best,
@@ -115,11 +116,6 @@ def orient(objective: Objective, state: State) -> State:
             transl=np.where(better[:, None], other.transl, best.transl),
         )
     return best
-
-
-def replace_temporal(stage: StageSettings, temporal: float = 0.0) -> StageSettings:
-    """Return the stage with another temporal weight."""
-    return stage.model_copy(update={"temporal": temporal})
 
 
 def frame_error(objective: Objective, state: State) -> np.ndarray:
