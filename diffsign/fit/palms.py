@@ -2,8 +2,7 @@
 
 A palm is a rigid, nearly flat set of points, and a flat thing seen from afar looks the same from two sides. Every
 frame's palm is therefore turned into place from several starts; the best of them are refined together with the
-fingers, once from an open hand and once from a fist; and the cheapest path through the frames is taken, as for the
-arms.
+fingers; and the cheapest path through the frames is taken, as for the arms.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from diffsign.core import keypoints as kp
 from diffsign.core.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.arms import cheapest_path
+from diffsign.fit.fingers import place_fingers
 from diffsign.fit.hinges import HANDS
 from diffsign.fit.objective import Layout, Objective, State
 from diffsign.fit.solve import minimise_each
@@ -23,8 +23,6 @@ from diffsign.fit.targets import BONES, Targets
 
 #: Wrist rotations to start from: turn about the forearm, then bend, radians.
 TWISTS, BENDS = (-1.6, -0.8, 0.0, 0.8, 1.6), (-0.6, 0.6)
-#: Flexion of all finger joints to start from: nearly open, nearly a fist.
-CURLS = (0.2, 1.1)
 #: Points of the palm among a hand's 21: wrist and the first joints of thumb and fingers.
 PALM = np.array([0, 1, 5, 9, 13, 17])
 #: How many orientations of a palm are refined with the fingers, and how far apart they must be (radians).
@@ -62,24 +60,22 @@ def place_hands(objective: Objective, state: State) -> State:
 def place_hand(objective: Objective, state: State, part: slice, first: int, wrist: int, frames: np.ndarray) -> State:
     """Set one hand in ``frames`` (n,); the other frames take the nearest one's."""
     turned = palm_rotations(objective, state, part, wrist, frames)
-    count = KEPT * len(CURLS)
-    rows = np.repeat(frames, count)
+    bent = place_fingers(objective, state, part, first, wrist, frames, turned, HAND_STAGE)
+    rows = np.repeat(frames, KEPT)
     hands = replace(
         state, rotations=state.rotations[rows], transl=state.transl[rows], expression=state.expression[rows]
     )
-    hands.rotations[:, wrist] = np.repeat(turned, len(CURLS), axis=1).reshape(-1, 3, 3)
-    flexion = objective.hands.frames[0 if first == 25 else 15 :][:15, 0]
-    fists = np.stack([rotvec_to_rotmat(curl * flexion) for curl in CURLS])
-    hands.rotations[:, first : first + 15] = np.tile(fists, (len(frames) * KEPT, 1, 1, 1))
+    hands.rotations[:, wrist] = turned.reshape(-1, 3, 3)
+    hands.rotations[:, first : first + 15] = bent.reshape(-1, 15, 3, 3)
     joints = np.array([wrist, *range(first, first + 15)])
     layout = Layout(joints, np.zeros(0, int), shape=False, focal=False, translates=False)
     solver = objective.with_targets(only_hand(objective.targets.frames(rows), part))
     solver.model = objective.model.only(np.arange(part.start, part.stop))
     hands, cost = minimise_each(solver, hands, HAND_STAGE, layout)
-    found = hands.rotations[:, joints].reshape(len(frames), count, len(joints), 3, 3)
+    found = hands.rotations[:, joints].reshape(len(frames), KEPT, len(joints), 3, 3)
     # The wrist is compared in the world, where a moving forearm does not count as change.
-    world = objective.pose(hands).rotations[:, wrist].reshape(len(frames), count, 9)
-    path = cheapest_path(cost.reshape(len(frames), count) / 25.0, world, np.diff(frames))
+    world = objective.pose(hands).rotations[:, wrist].reshape(len(frames), KEPT, 9)
+    path = cheapest_path(cost.reshape(len(frames), KEPT) / 25.0, world, np.diff(frames))
     best = found[np.arange(len(frames)), path]
     nearest = np.abs(np.arange(len(state.transl))[:, None] - frames).argmin(1)
     rotations = state.rotations.copy()
