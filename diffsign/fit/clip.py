@@ -155,7 +155,7 @@ def anneal(objective: Objective, state: State, settings: FitSettings, layout: La
 
 def stage_layout(stage: StageSettings, layout: Layout) -> Layout:
     """Leave fingers and face at rest while a stage does not look at them."""
-    hands = stage.hand_joints > 0 or stage.depth > 0
+    hands = stage.hand_joints > 0 or stage.hand_depth > 0
     kept = [j for j in layout.joints if (hands or j < 25) and (stage.face_joints > 0 or j not in FACE_JOINTS)]
     return replace(
         layout, joints=np.array(kept), expressions=layout.expressions[: None if stage.face_joints > 0 else 0]

@@ -84,7 +84,7 @@ def place_fingers(
             bone = BONES.index((int(rows[b]), int(rows[b + 1])))
             guess = targets.direction[frames, bone] @ objective.camera_rotation.T
             unit = solid[..., b, :] / np.linalg.norm(solid[..., b, :], axis=-1, keepdims=True)
-            trust = (stage.depth * targets.direction_weight[frames, bone]) ** 2
+            trust = (stage.hand_depth * targets.direction_weight[frames, bone]) ** 2
             cost += trust[:, None, None] * np.sum((unit - guess[:, None, None]) ** 2, -1)
         cost += stage.hand_prior**2 * objective.hands.habit.term(pose).value
         best = poses[finger][cost.argmin(-1)]

@@ -34,6 +34,7 @@ CAMERA_STAGE = StageSettings(
     hand_joints=0,
     face_joints=0,
     depth=0,
+    hand_depth=0,
     limits=0,
     temporal=2,
 )

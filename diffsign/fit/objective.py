@@ -13,7 +13,7 @@ from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.body_priors import BodyPrior
 from diffsign.fit.points import JOINTS, PointModel, Posed
 from diffsign.fit.priors import HandPrior, pose_terms
-from diffsign.fit.targets import BONES, Targets
+from diffsign.fit.targets import ARM_BONES, BONES, Targets
 
 #: Scale of the robustifier on differences of unit vectors, which are at most 2.
 DIRECTION_SCALE = 1.5
@@ -175,7 +175,10 @@ class Objective:
 
     def direction_weights(self, stage: StageSettings) -> np.ndarray:
         """(T, M) squared weight of each direction."""
-        return (stage.depth * self.targets.direction_weight) ** 2
+        weight = self.targets.direction_weight.copy()
+        weight[:, :ARM_BONES] *= stage.depth
+        weight[:, ARM_BONES:] *= stage.hand_depth
+        return weight**2
 
     def pose(self, state: State) -> Posed:
         """Pose the points of a state."""
@@ -213,7 +216,7 @@ class Objective:
         residual, _ = self._image_residual(posed, state.log_focal)
         robust, _ = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)
         total = np.sum(self.point_weights(stage) * robust, -1)
-        if stage.depth:
+        if stage.depth or stage.hand_depth:
             residual, _ = self._direction_residual(posed)
             robust, _ = geman_mcclure(np.sum(residual**2, -1), DIRECTION_SCALE)
             total += np.sum(self.direction_weights(stage) * robust, -1)

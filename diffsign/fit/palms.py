@@ -27,7 +27,7 @@ TWISTS, BENDS = (-1.6, -0.8, 0.0, 0.8, 1.6), (-0.6, 0.6)
 PALM = np.array([0, 1, 5, 9, 13, 17])
 #: How many orientations of a palm are refined with the fingers, and how far apart they must be (radians).
 KEPT, APART = 2, 0.5
-PALM_STEPS, DEPTH_COST, WRIST_SIGMA = 8, 10.0, 0.6
+PALM_STEPS, WRIST_SIGMA = 8, 0.6
 
 HAND_STAGE = StageSettings(
     name="hand",
@@ -41,7 +41,8 @@ HAND_STAGE = StageSettings(
     body_joints=0,
     hand_joints=2,
     face_joints=0,
-    depth=10,
+    depth=0,
+    hand_depth=3,
     limits=20,
     temporal=0,
 )
@@ -117,7 +118,7 @@ def palm_rotations(objective: Objective, state: State, part: slice, wrist: int, 
             bone = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
             bone = (forearm[:, None] @ rotations @ bone[:, None, :, None])[..., 0]
             away = np.sum((bone - targets.direction[frames, n][:, None]) ** 2, -1)
-            cost = cost + (DEPTH_COST * targets.direction_weight[frames, n][:, None]) ** 2 * away
+            cost = cost + (HAND_STAGE.hand_depth * targets.direction_weight[frames, n][:, None]) ** 2 * away
     kept = distinct(rotations, cost, KEPT)
     return np.take_along_axis(rotations, kept[..., None, None], axis=1)
 

@@ -27,6 +27,7 @@ WEIGHTS = [
     "hand_joints",
     "face_joints",
     "depth",
+    "hand_depth",
     "limits",
     "temporal",
 ]

@@ -27,7 +27,8 @@ class StageSettings(Settings):
     interpenetration: float = Field(
         0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
     )
-    depth: float = Field(10.0, ge=0, description="Weight of the 3D directions that the detector guesses, per radian.")
+    depth: float = Field(10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian.")
+    hand_depth: float = Field(3.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
     limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
     temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
 
@@ -85,6 +86,7 @@ DEFAULT = (
         hand_joints=0,
         face_joints=0,
         limits=10,
+        hand_depth=0,
     ),
     StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=20, hand_joints=0.5, face_joints=0.5),
     StageSettings(name="all", body_prior=2, hand_prior=3, shape=20, iterations=12),
