@@ -32,6 +32,7 @@ def phrase(model: PointModel, frames: int = 6, seed: int = 0) -> Motion:
     angles = np.zeros((frames, 30, 3))
     angles[..., 0] = np.clip(0.6 + wave(rng, frames, 30, 0.3), 0, 1.4)
     angles[:, 2::3, 0] = 0.65 * angles[:, 1::3, 0]
+    angles[:, [12, 27], 0] = np.clip(angles[:, [12, 27], 0] - 0.5, -0.4, 0.4)  # a thumb's root bends little
     axes = HandPrior.of(model.joint_rest).frames
     pose[:, 25:] = np.einsum("jab,tja->tjb", axes, angles)
     motion = Motion.rest(frames, Camera.facing(SIZE, SIZE, FOCAL), 24.0, model.n_betas, model.n_expression, "puppet")
