@@ -1,4 +1,4 @@
-"""Commands that make the demo family: frames, autoencoder, CLIP, diffusion, and the folder that ships."""
+"""Commands that make the demo family: frames, text encoder, autoencoder, CLIP, diffusion, and the folder that ships."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from diffsign.core.settings.train import MeasureSettings, TrainDataSettings, Tra
 
 train = typer.Typer(
     no_args_is_help=True,
-    help="Train the demo diffusion family: data, then vae and clip, then diffusion, then export. "
+    help="Train the demo diffusion family: data, then text, vae and clip, then diffusion, then export. "
     "Every part goes on from its last checkpoint when it is run again.",
 )
 app.add_typer(train, name="train")
@@ -60,6 +60,13 @@ def _run(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
     train_part(part, data, work, settings)
 
 
+@train.command("text")
+@with_settings(TrainSettings)
+def text_command(data: Data, work: Work, *, settings: TrainSettings) -> None:
+    """Teach the text encoder to read captions, without pictures; diffusion draws on what it says."""
+    _run("text", data, work, settings)
+
+
 @train.command("vae")
 @with_settings(TrainSettings)
 def vae_command(data: Data, work: Work, *, settings: TrainSettings) -> None:
@@ -77,7 +84,7 @@ def clip_command(data: Data, work: Work, *, settings: TrainSettings) -> None:
 @train.command("diffusion")
 @with_settings(TrainSettings)
 def diffusion_command(data: Data, work: Work, *, settings: TrainSettings) -> None:
-    """Train UNet, ControlNets, text encoder and, with --adapter above 0, the IP-Adapter, all together."""
+    """Train UNet, ControlNets and, with --adapter above 0, the IP-Adapter, all together."""
     _run("diffusion", data, work, settings)
 
 
@@ -85,11 +92,12 @@ def diffusion_command(data: Data, work: Work, *, settings: TrainSettings) -> Non
 def export_command(
     work: Work,
     folder: Annotated[Path, typer.Argument(help="Folder of the family to write, in the hub's layout.")],
+    stand_in: Annotated[bool, typer.Option(help="Say that it is not trained enough to be judged.")] = False,
 ) -> None:
     """Write the averaged weights as fp16 safetensors in the layout that the stock pipelines read."""
     from diffsign.train.export import export_family
 
-    card = export_family(work, folder)
+    card = export_family(work, folder, stand_in)
     typer.echo(f"{folder}: {json.dumps(card)}")
 
 

@@ -1,4 +1,4 @@
-"""UNet, ControlNets, text encoder and IP-Adapter, trained together from the start.
+"""UNet, ControlNets and IP-Adapter, trained together from the start on a text encoder that can read.
 
 The real family's parts were trained one after another on frozen ones, because each had its own makers. Here they
 are small and begin together, so the ControlNets need no zero convolutions and the UNet can lean on them: with dense
@@ -22,6 +22,7 @@ from diffsign.train.contrast import clip_pixels, load_clip
 from diffsign.train.data import Frames, mixed, words
 from diffsign.train.loop import Draw, Training, averaged
 from diffsign.train.passes import COARSE
+from diffsign.train.reading import load_reading
 
 #: How often each number of controls is used together.
 CONTROL_COUNTS = {3: 0.8, 2: 0.12, 1: 0.08}
@@ -120,7 +121,8 @@ class Step:
         """Return the clean latents that the family sees in noisy ones, (B, 8, h, w)."""
         family = self.family
         ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        text = family.text_encoder(input_ids=ids.to(self.device)).last_hidden_state
+        with torch.no_grad():
+            text = family.text_encoder(input_ids=ids.to(self.device)).last_hidden_state
         if pictures is None:
             embedding = torch.zeros(len(texts), 1, family.adapter.image_embeds.in_features, device=self.device)
         else:
@@ -148,19 +150,24 @@ class Step:
 
 def _networks(family: Family) -> dict[str, nn.Module]:
     networks = family.modules()
-    return {name: net for name, net in networks.items() if name not in ("vae", "clip", "adapter", "processors")}
+    return {
+        name: net
+        for name, net in networks.items()
+        if name not in ("vae", "clip", "text_encoder", "adapter", "processors")
+    }
 
 
 def train_diffusion(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
-    """Train everything that draws. With ``adapter`` above zero the family's CLIP must be trained before."""
+    """Train everything that draws, on a text encoder trained before; with ``adapter`` above zero, on CLIP as well."""
     use_encoder(family, frames, folder, settings.seed)
+    load_reading(family, folder)
     open_controls(family, settings.seed)
     if settings.adapter > 0:
         load_clip(family, folder)
     # the adapter's layers become a part of the UNet, and are trained and kept with it
     attach_adapter(family)
     training = Training(Path(folder) / "diffusion.pt", _networks(family), settings)
-    for module in (family.vae, family.clip):
+    for module in (family.vae, family.clip, family.text_encoder):
         module.to(training.device).requires_grad_(False)  # type: ignore[arg-type]
     training.run(Step(family, frames, settings, training.device))
 

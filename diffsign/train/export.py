@@ -10,12 +10,18 @@ from diffsign.train.autoencoder import load_autoencoder
 from diffsign.train.contrast import load_clip
 from diffsign.train.diffusion import load_diffusion
 from diffsign.train.layout import save_family
+from diffsign.train.reading import load_reading
 
-PARTS = ("vae", "clip", "diffusion")
+PARTS = ("text", "vae", "clip", "diffusion")
 
 
-def export_family(work: str | Path, folder: str | Path) -> dict[str, object]:
+def export_family(work: str | Path, folder: str | Path, stand_in: bool = False) -> dict[str, object]:
     """Write the family whose parts are trained in ``work``; return what its ``diffsign.json`` says.
+
+    Args:
+        work: checkpoints of all parts.
+        folder: where the family goes.
+        stand_in: it is not trained enough to be judged, and says so as an untrained one does.
 
     Raises:
         DiffSignError: if a part has no checkpoint.
@@ -28,10 +34,11 @@ def export_family(work: str | Path, folder: str | Path) -> dict[str, object]:
         )
     family = build_family()
     steps = {
+        "text": load_reading(family, work),
         "vae": load_autoencoder(family, work),
         "clip": load_clip(family, work),
         "diffusion": load_diffusion(family, work),
     }
-    card: dict[str, object] = {"family": "demo", "trained": True, "steps": steps}
+    card: dict[str, object] = {"family": "demo", "trained": not stand_in, "steps": steps}
     save_family(folder, family, card)
     return card

@@ -12,8 +12,9 @@ from diffsign.train.contrast import train_clip
 from diffsign.train.data import Frames
 from diffsign.train.diffusion import train_diffusion
 from diffsign.train.loop import device_of, in_processes
+from diffsign.train.reading import train_reading
 
-PARTS = {"vae": train_autoencoder, "clip": train_clip, "diffusion": train_diffusion}
+PARTS = {"text": train_reading, "vae": train_autoencoder, "clip": train_clip, "diffusion": train_diffusion}
 
 
 def _train(part: str, data: Path, work: Path, settings: TrainSettings) -> None:

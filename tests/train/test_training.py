@@ -9,6 +9,7 @@ import torch
 from diffsign.core.errors import DiffSignError
 from diffsign.core.settings.train import MeasureSettings, TrainSettings
 from diffsign.train.architecture import build_family
+from diffsign.train.attributes import Look
 from diffsign.train.autoencoder import fit_encoder, train_autoencoder
 from diffsign.train.contrast import train_clip
 from diffsign.train.data import Frames, save_shard
@@ -18,6 +19,7 @@ from diffsign.train.layout import read_card
 from diffsign.train.loop import rate
 from diffsign.train.measure import measure_family
 from diffsign.train.parts import train_part
+from diffsign.train.reading import meaning, train_reading
 
 SHORT = {"steps": 3, "batch": 2, "crop": 64, "whole": 0.0, "log_every": 1, "save_every": 1, "threads": 1}
 
@@ -45,6 +47,7 @@ def same(a, b):
 def trained(data, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
     frames = Frames(data)
+    train_reading(build_family(0), frames, work, TrainSettings(**SHORT))
     train_autoencoder(build_family(0), frames, work, TrainSettings(**SHORT))
     train_clip(build_family(0), frames, work, TrainSettings(**SHORT))
     train_diffusion(build_family(0), frames, work, TrainSettings(**SHORT, adapter=0.5))
@@ -52,7 +55,7 @@ def trained(data, tmp_path_factory):
 
 
 def test_every_part_trains_and_logs(trained):
-    for part in ("vae", "clip", "diffusion"):
+    for part in ("text", "vae", "clip", "diffusion"):
         assert state(trained / f"{part}.pt")["step"] == 3
         rows = (trained / f"{part}.csv").read_text().splitlines()
         losses = [float(row.split(",")[3]) for row in rows[1:] if row.split(",")[2] == "loss"]
@@ -65,7 +68,7 @@ def test_every_part_trains_and_logs(trained):
 def test_a_run_in_two_pieces_ends_at_the_same_bits(part, data, trained, tmp_path):
     run = {"vae": train_autoencoder, "diffusion": train_diffusion}[part]
     options = SHORT | ({"adapter": 0.5} if part == "diffusion" else {})
-    for name in ("encoder.safetensors", "clip.pt"):
+    for name in ("encoder.safetensors", "text.pt", "clip.pt"):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     run(build_family(0), Frames(data), tmp_path, TrainSettings(**options, minutes=1e-9))
     assert state(tmp_path / f"{part}.pt")["step"] == 1
@@ -89,13 +92,16 @@ def test_a_checkpoint_of_another_part_is_one_sentence(data, trained, tmp_path):
         train_autoencoder(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
 
 
-def test_the_adapter_needs_clip_first(data, tmp_path):
-    with pytest.raises(DiffSignError, match="does not exist"):
+def test_diffusion_needs_text_and_the_adapter_needs_clip_first(data, trained, tmp_path):
+    with pytest.raises(DiffSignError, match=r"text\.pt' does not exist"):
+        train_diffusion(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+    (tmp_path / "text.pt").write_bytes((trained / "text.pt").read_bytes())
+    with pytest.raises(DiffSignError, match=r"clip\.pt' does not exist"):
         train_diffusion(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT, adapter=0.5))
 
 
 def test_export_needs_every_part(tmp_path):
-    with pytest.raises(DiffSignError, match="vae, clip, diffusion"):
+    with pytest.raises(DiffSignError, match="text, vae, clip, diffusion"):
         export_family(tmp_path, tmp_path / "out")
 
 
@@ -125,3 +131,14 @@ def test_rate_warms_up_stays_and_falls():
     assert rate(500, settings) == 1e-3
     assert rate(900, settings) == pytest.approx(5e-4)
     assert rate(1000, settings) == 0
+
+
+def test_the_meaning_of_a_caption_is_what_it_names():
+    look = Look("white", "light", "black", "short", "blue")
+    full = meaning(look, frozenset(("shirt", "skin", "hair", "sleeves", "background")))
+    assert full[3] == full[7] == full[11] == full[13] == full[17] == 1
+    assert full[:3].min() > 0.8
+    assert full[12] == -1
+    only = meaning(look, frozenset({"sleeves"}))
+    assert only[12] == -1
+    assert np.flatnonzero(only).tolist() == [12, 13]
