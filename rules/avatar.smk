@@ -69,4 +69,8 @@ use rule detect as detect_avatar with:
         f"{BENCHMARKS}/{{video}}/detect_avatar.tsv"
     params:
         openpose=[],
-        settings=to_flags(CONFIG.detect.model_copy(update={"detector": "mediapipe"})),
+        settings=to_flags(
+            CONFIG.detect.model_copy(
+                update={"detector": "mediapipe", "require_person": False}
+            )
+        ),

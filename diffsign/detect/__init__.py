@@ -54,7 +54,7 @@ def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None 
         threads: processors to use; None for all.
 
     Raises:
-        DiffSignError: if the clip cannot be read or nobody is in it.
+        DiffSignError: if the clip cannot be read, or nobody is in it and ``settings.require_person``.
     """
     info = probe_clip(clip)
     with limited_threads(threads), quiet_natives():
@@ -65,7 +65,8 @@ def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None 
         raise DiffSignError(f"clip '{clip}' holds no frames; make it again.")
     points, world = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
     keypoints = Keypoints(points, info.fps, info.width, info.height, world=world, detector="mediapipe holistic 0.10.21")
-    check_found(keypoints, clip)
+    if settings.require_person:
+        check_found(keypoints, clip)
     return keypoints
 
 

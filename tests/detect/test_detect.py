@@ -172,6 +172,7 @@ def test_nobody_in_the_picture(tmp_path: Path) -> None:
     write_clip(clip, np.full((2, 96, 96, 3), 128, np.uint8), 24)
     with pytest.raises(DiffSignError, match=r"nobody was found in any of the 2 frames of .*empty street\.mkv"):
         detect_clip(clip, DetectSettings())
+    assert not detect_clip(clip, DetectSettings(require_person=False)).confidence.any()
 
 
 def test_a_network_that_is_not_there() -> None:

@@ -58,7 +58,7 @@ def hands(angle: float) -> np.ndarray:
             points[0, hand.start] = [0, 0, 0]
         a = np.radians(angle)
         base = points[0, hand.start + 6]
-        points[0, hand.start + 7] = base + [np.cos(a), 0, np.sin(a)]
+        points[0, hand.start + 7] = base + np.array([np.cos(a), 0, np.sin(a)])
         points[0, hand.start + 8] = base + 2 * np.array([np.cos(a), 0, np.sin(a)])
     return points
 

@@ -80,9 +80,7 @@ def test_mistakes_in_the_sheets_end_in_one_sentence(small, videos, signers, comp
 
 def test_missing_weights_are_named_before_anything_else_runs(small):
     small.write(videos=VIDEOS, signers=SIGNERS, family={"text": "sdxl"})
-    run = small.snakemake(
-        environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(small.folder / "hub")}, cores=1
-    )
+    run = small.snakemake(environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(small.folder / "hub")}, cores=1)
     assert run.returncode != 0
     said = run.stdout
     assert "stabilityai/stable-diffusion-xl-base-1.0" in said

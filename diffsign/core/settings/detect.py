@@ -18,3 +18,7 @@ class DetectSettings(Settings):
         0.5, ge=0, le=1, description="Below this MediaPipe looks for the person anew."
     )
     min_tracking_confidence: float = Field(0.5, ge=0, le=1, description="Below this MediaPipe gives up a track.")
+    require_person: bool = Field(
+        True,
+        description="Stop when nobody is found at all; on a generated clip that is a finding, not a mistake.",
+    )

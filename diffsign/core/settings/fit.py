@@ -27,7 +27,9 @@ class StageSettings(Settings):
     interpenetration: float = Field(
         0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
     )
-    depth: float = Field(10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian.")
+    depth: float = Field(
+        10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
+    )
     hand_depth: float = Field(3.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
     limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
     temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
