@@ -17,6 +17,7 @@ from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
 from diffsign.fit.arms import place_arms
 from diffsign.fit.body_priors import BodyPrior, L2Prior
+from diffsign.fit.detectors import detector_offsets
 from diffsign.fit.initial import first_state, orient, usable_frames
 from diffsign.fit.mixture import MixturePrior
 from diffsign.fit.objective import Layout, Objective, State
@@ -80,6 +81,7 @@ def fit_motion(
     """
     focal = settings.focal_length or ASSUMED_FOCAL * max(keypoints.width, keypoints.height)
     sure = 1e-3 if settings.focal_length else FOCAL_SIGMA
+    model = model.shifted(detector_offsets(keypoints.detector))
     targets = find_targets(keypoints, LOOK_ALONG_MINUS_Z, settings.min_confidence, shot_starts(keypoints))
     usable = usable_frames(targets)
     if not usable.any():

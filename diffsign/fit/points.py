@@ -102,7 +102,7 @@ class PointModel:
         self.joint_rest, self.joint_dirs = joint_rest, joint_dirs
         self.below = self._subtrees()
         self._build_parts(v_template, shapedirs, posedirs, skinning, definition)
-        self._build_influences(definition)
+        self._build_influences(definition.joint_weights == 1)
         self.corrective_joints = self._find_corrective_joints()
         self.expression_range = (0.0, 1.0) if actions else (-3.0, 3.0)
         self.expressions = self._seen_expressions(actions)
@@ -148,14 +148,18 @@ class PointModel:
         n = len(rows)
         self.gather = sparse.csr_matrix((np.ones(n), (self.part_point, np.arange(n))), shape=(self.count, n))
 
-    def _build_influences(self, definition: Definition) -> None:
-        """List the (point, joint) pairs where the joint's rotation moves the point (a joint does not move itself)."""
+    def _build_influences(self, same: np.ndarray) -> None:
+        """List the (point, joint) pairs where the joint's rotation moves the point.
+
+        Args:
+            same: (K, 55) bool, points that are joints, which their own rotation does not move.
+        """
         point, joint, rows, columns = [], [], [], []
         for k in range(self.count):
             parts = np.flatnonzero(self.part_point == k)
             for j in range(JOINTS):
                 moved = parts[self.below[j, self.part_joint[parts]]]
-                if definition.joint_weights[k, j] < 1 and len(moved) and self.part_weight[moved].sum() > SMALL_WEIGHT:
+                if not same[k, j] and len(moved) and self.part_weight[moved].sum() > SMALL_WEIGHT:
                     rows.extend([len(point)] * len(moved))
                     columns.extend(moved)
                     point.append(k)
@@ -164,6 +168,19 @@ class PointModel:
         shape = (len(point), len(self.part_point))
         self.influence_sum = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
         self.influence_weight = self.influence_sum @ self.part_weight
+
+    def shifted(self, offsets: np.ndarray) -> PointModel:
+        """Return the model whose points lie off by ``offsets`` (K, 3), metres in the axes of the resting body."""
+        other = copy.copy(self)
+        other.part_rest = self.part_rest + self.part_weight[:, None] * offsets[self.part_point]
+        same = np.zeros((self.count, JOINTS), dtype=bool)
+        for k in np.flatnonzero(~offsets.any(1)):
+            parts = np.flatnonzero(self.part_point == k)
+            moved = np.zeros(JOINTS, dtype=bool)
+            moved[self.influence_joint[self.influence_point == k]] = True
+            same[k, self.part_joint[parts]] = ~moved[self.part_joint[parts]]
+        other._build_influences(same)
+        return other
 
     def only(self, points: np.ndarray) -> PointModel:
         """Return the model that poses ``points`` alone; the others come out as zeros."""
