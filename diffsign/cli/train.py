@@ -88,6 +88,13 @@ def diffusion_command(data: Data, work: Work, *, settings: TrainSettings) -> Non
     _run("diffusion", data, work, settings)
 
 
+@train.command("adapter")
+@with_settings(TrainSettings)
+def adapter_command(data: Data, work: Work, *, settings: TrainSettings) -> None:
+    """Give an IP-Adapter a start in a minute: it says of a picture what the text encoder says of its caption."""
+    _run("adapter", data, work, settings)
+
+
 @train.command("export")
 def export_command(
     work: Work,

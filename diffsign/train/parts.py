@@ -11,10 +11,17 @@ from diffsign.train.autoencoder import train_autoencoder, use_encoder
 from diffsign.train.contrast import train_clip
 from diffsign.train.data import Frames
 from diffsign.train.diffusion import train_diffusion
+from diffsign.train.distil import train_adapter
 from diffsign.train.loop import device_of, in_processes
 from diffsign.train.reading import train_reading
 
-PARTS = {"text": train_reading, "vae": train_autoencoder, "clip": train_clip, "diffusion": train_diffusion}
+PARTS = {
+    "text": train_reading,
+    "vae": train_autoencoder,
+    "clip": train_clip,
+    "diffusion": train_diffusion,
+    "adapter": train_adapter,
+}
 
 
 def _train(part: str, data: Path, work: Path, settings: TrainSettings) -> None:

@@ -14,6 +14,7 @@ from diffsign.train.autoencoder import fit_encoder, train_autoencoder
 from diffsign.train.contrast import train_clip
 from diffsign.train.data import Frames, save_shard
 from diffsign.train.diffusion import train_diffusion
+from diffsign.train.distil import load_adapter, train_adapter
 from diffsign.train.export import export_family
 from diffsign.train.layout import read_card
 from diffsign.train.loop import rate
@@ -114,6 +115,18 @@ def test_exported_family_draws_and_is_measured(data, trained, tmp_path):
     assert figures["obeyed"]["rendering"]["all"] == 1.0
     assert json.loads((tmp_path / "figures.json").read_text()) == figures
     assert (tmp_path / "figures.png").stat().st_size > 1000
+
+
+def test_a_distilled_adapter_speaks_through_the_unets_own_layers(data, trained, tmp_path):
+    for name in ("text.pt", "clip.pt"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    train_adapter(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+    family = build_family(0)
+    load_adapter(family, tmp_path)
+    attention = [m for name, m in family.unet.named_modules() if name.endswith("attn2")]
+    assert len(attention) == len(family.processors)
+    values = {layer.to_v_ip[0].weight.sum().item() for layer in family.processors.values()}
+    assert values == {m.to_v.weight.sum().item() for m in attention}
 
 
 def test_encoder_gives_latents_of_unit_size(data):

@@ -1,0 +1,69 @@
+"""An IP-Adapter that says of a picture what the text encoder says of its caption.
+
+The UNet has learned to look up colours in what the text encoder leaves at the end of a caption. The adapter's layers
+take over the UNet's own keys and values, and its projection learns, without any drawing, to turn a picture's embedding
+into what the caption of that picture adds to a caption that names nothing. A start that costs a minute; training the
+adapter with the UNet (``diffusion --adapter``) is what should follow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diffsign.core.settings.train import TrainSettings
+from diffsign.train.architecture import CLIP_SIZE, Family
+from diffsign.train.attributes import Look, caption
+from diffsign.train.contrast import clip_pixels, load_clip
+from diffsign.train.data import Frames
+from diffsign.train.loop import Draw, Training, averaged
+from diffsign.train.reading import load_reading
+
+#: What a prompt says that leaves the looks to the picture.
+NOTHING = "a person signing"
+
+
+def _ends(family: Family, texts: list[str], device: torch.device) -> torch.Tensor:
+    """Return what the text encoder leaves from the end of each text on, in the mean: (B, 128)."""
+    ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    hidden = family.text_encoder(input_ids=ids).last_hidden_state.float()
+    done = (ids == family.tokenizer.eos_token_id).float()[..., None]
+    return (hidden * done).sum(dim=1) / done.sum(dim=1)
+
+
+def train_adapter(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
+    """Train the adapter's projection on pictures and captions of the same looks."""
+    load_reading(family, folder)
+    load_clip(family, folder)
+    training = Training(Path(folder) / "adapter.pt", {"adapter": family.adapter}, settings)
+    for module in (family.clip, family.text_encoder):
+        torch.nn.Module.to(module, training.device).requires_grad_(False)
+
+    def losses(draw: Draw) -> dict[str, torch.Tensor]:
+        looks = [Look.random(draw.numpy) for _ in range(settings.batch)]
+        pictures = np.stack([frames.portrait(draw.numpy, look, CLIP_SIZE) for look in looks])
+        with torch.no_grad():
+            seen = family.image_embeddings(clip_pixels(torch.from_numpy(pictures).float().to(training.device))).float()
+            said = _ends(family, [caption(look) for look in looks], training.device)
+            said = said - _ends(family, [NOTHING], training.device)
+        tokens = family.adapter(seen).float()
+        return {"loss": (tokens - said[:, None]).square().mean(), "baseline": said.square().mean()}
+
+    training.run(losses)
+
+
+def load_adapter(family: Family, folder: str | Path) -> int:
+    """Give the family the distilled adapter, whose layers are the UNet's own; return the step it is of.
+
+    The UNet must be loaded before.
+    """
+    step = averaged(Path(folder) / "adapter.pt", {"adapter": family.adapter})
+    for number, name in enumerate(family.unet.attn_processors):
+        if str(number) in family.processors:
+            attention = family.unet.get_submodule(name.removesuffix(".processor"))
+            layer = family.processors[str(number)]
+            layer.to_k_ip[0].load_state_dict(attention.to_k.state_dict())  # type: ignore[union-attr, index]
+            layer.to_v_ip[0].load_state_dict(attention.to_v.state_dict())  # type: ignore[union-attr, index]
+    return step
