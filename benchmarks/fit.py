@@ -230,7 +230,12 @@ def main(arguments: list[str] | None = None) -> None:
                     given.threads,
                 )
                 rows.append(row)
-    report = {"clips": rows, "mean": show(rows), "settings": FitSettings().model_dump(mode="json")}
+    report = {
+        "clips": rows,
+        "mean": show(rows),
+        "settings": FitSettings().model_dump(mode="json"),
+        "stages": [stage.model_dump() for stage in FitSettings().schedule()],
+    }
     with atomic(given.json) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -125,6 +125,15 @@ def fit_motion(
 
 def body_prior(settings: FitSettings) -> BodyPrior:
     """Return the prior that the settings name."""
+    if settings.pose_prior == "vposer":
+        if settings.vposer is None:
+            raise DiffSignError(
+                "pose_prior is vposer, but no weights are given; set vposer to the file of VPoser v2 "
+                "(https://smpl-x.is.tue.mpg.de, a registration is needed), or use pose_prior gmm."
+            )
+        from diffsign.fit.vposer import VPoserPrior
+
+        return VPoserPrior(settings.vposer)
     return MixturePrior() if settings.pose_prior == "gmm" else L2Prior()
 
 
@@ -146,7 +155,7 @@ def rescaled(objective: Objective, state: State, probe: State) -> State:
 def anneal(objective: Objective, state: State, settings: FitSettings, layout: Layout) -> State:
     """Run the stages one after another; hands are placed before the first that looks at them."""
     placed = False
-    for stage in settings.stages:
+    for stage in settings.schedule():
         if stage.hand_joints > 0 and not placed:
             state, placed = place_hands(objective, state), True
         outcome = minimise(objective, state, stage, stage_layout(stage, layout))

@@ -10,6 +10,7 @@ import numpy as np
 from diffsign.core import keypoints as kp
 from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import StageSettings
+from diffsign.fit import collisions
 from diffsign.fit.body_priors import BodyPrior
 from diffsign.fit.points import JOINTS, PointModel, Posed
 from diffsign.fit.priors import HandPrior, pose_terms
@@ -220,6 +221,8 @@ class Objective:
             residual, _ = self._direction_residual(posed)
             robust, _ = geman_mcclure(np.sum(residual**2, -1), DIRECTION_SCALE)
             total += np.sum(self.direction_weights(stage) * robust, -1)
+        if stage.interpenetration:
+            total += stage.interpenetration**2 * np.sum(collisions.find_contacts(posed.points).depth ** 2, -1)
         rotvec = rotmat_to_rotvec(state.rotations)
         total += pose_terms(rotvec, stage, self.hands, self.body.term(rotvec)).value
         past = state.expression - np.clip(state.expression, *self.model.expression_range)
@@ -299,6 +302,8 @@ class Objective:
         bones = np.flatnonzero(direction_weight.any(0))
         ends = self.bones[bones]
         points = np.union1d(used, ends)
+        if stage.interpenetration:
+            points = np.union1d(points, collisions.POINTS)
         place = np.zeros(self.model.count, dtype=int)
         place[points] = np.arange(len(points))
         moving = self._point_jacobian(layout, posed, state, points)
@@ -332,6 +337,11 @@ class Objective:
             rows.append(bone_rows.reshape(frames, -1, width))
             residuals.append(difference[:, bones].reshape(frames, -1))
             weights.append(np.repeat(direction_weight[:, bones] * robust, 3, axis=1))
+        if stage.interpenetration:
+            contacts = collisions.find_contacts(posed.points)
+            rows.append(collisions.contact_rows(contacts, moving, place))
+            residuals.append(contacts.depth)
+            weights.append(np.full(contacts.depth.shape, stage.interpenetration**2))
         return np.concatenate(rows, 1), np.concatenate(residuals, 1), np.concatenate(weights, 1)
 
     def _point_jacobian(self, layout: Layout, posed: Posed, state: State, points: np.ndarray) -> np.ndarray:

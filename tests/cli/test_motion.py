@@ -59,3 +59,17 @@ def test_flags_out_of_range_are_named(files):
         "fit", files / "keypoints.npz", files / "o.npz", "--body", files / "t", '--stages=[{"name": "a", "x": 1}]'
     )
     assert "x" in message
+
+
+def test_stages_by_name_or_as_a_list():
+    from diffsign.core.settings import parse_flags, to_flags
+    from diffsign.core.settings.fit import DEFAULT, PUBLISHED, FitSettings
+
+    assert FitSettings().schedule() == DEFAULT
+    assert parse_flags(FitSettings, {"stages": "published"}, "fit").schedule() == PUBLISHED
+    own = parse_flags(FitSettings, {"stages": '[{"name": "one", "jaw": 5}]'}, "fit")
+    assert own.schedule()[0].jaw == 5
+    flags = {f.split("=")[0].removeprefix("--").replace("-", "_"): f.split("=", 1)[1] for f in to_flags(own)}
+    assert parse_flags(FitSettings, flags, "fit") == own
+    with pytest.raises(DiffSignError):
+        parse_flags(FitSettings, {"stages": "publshed"}, "fit")

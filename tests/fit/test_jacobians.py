@@ -30,6 +30,7 @@ WEIGHTS = [
     "hand_depth",
     "limits",
     "temporal",
+    "interpenetration",
 ]
 
 

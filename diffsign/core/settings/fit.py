@@ -1,6 +1,6 @@
 """Settings of ``diffsign fit``."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -70,8 +70,8 @@ PUBLISHED = (
         hand_joints=0,
         face_joints=0,
     ),
-    StageSettings(name="stage 4", hand_joints=0.1, face_joints=0),
-    StageSettings(name="stage 5"),
+    StageSettings(name="stage 4", hand_joints=0.1, face_joints=0, interpenetration=0.01),
+    StageSettings(name="stage 5", interpenetration=1),
 )
 
 
@@ -111,6 +111,12 @@ class FitSettings(Settings):
     min_confidence: float = Field(0.1, ge=0, le=1, description="Keypoints below this confidence do not pull.")
     window: int = Field(128, ge=16, le=4096, description="Most frames fitted at once; longer clips go in windows.")
     overlap: int = Field(16, ge=2, le=256, description="Frames that neighbouring windows share.")
-    stages: tuple[StageSettings, ...] = Field(
-        DEFAULT, min_length=1, description="The annealed stages, in order; a list replaces them all."
+    stages: Literal["default", "published"] | Annotated[tuple[StageSettings, ...], Field(min_length=1)] = Field(
+        "default", description="Annealed stages: default, published (SMPLify-X's), or a list of one's own."
     )
+
+    def schedule(self) -> tuple[StageSettings, ...]:
+        """Return the stages in order."""
+        if isinstance(self.stages, str):
+            return PUBLISHED if self.stages == "published" else DEFAULT
+        return self.stages
