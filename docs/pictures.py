@@ -1,6 +1,7 @@
 """Make the pictures of the documents from a finished demo: ``python docs/pictures.py``.
 
-Each row of ``docs/images/chain.jpg`` is one step of the chain, each column one moment of the video.
+Each row of ``docs/images/chain.jpg`` is one step of the chain, each column one moment of the video;
+``docs/images/overlay.jpg`` is the avatar over the source.
 """
 
 from pathlib import Path
@@ -31,12 +32,18 @@ def row(path: Path) -> np.ndarray:
     return np.hstack([cv2.resize(frames[round(i)], (width, SIDE), interpolation=cv2.INTER_AREA) for i in picked])
 
 
-def main() -> None:
-    """Write ``docs/images/chain.jpg``."""
-    sheet = np.vstack([row(ROOT / "results" / name) for name in ROWS])
-    target = ROOT / "docs/images/chain.jpg"
+def save(name: str, rows: list[np.ndarray]) -> None:
+    """Write rows of pictures below each other to ``docs/images``."""
+    target = ROOT / "docs/images" / name
     target.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(target), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    cv2.imwrite(str(target), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def main() -> None:
+    """Write the pictures."""
+    save("chain.jpg", [row(ROOT / "results" / name) for name in ROWS])
+    overlay, _ = read_clip(ROOT / "results/videos/demo/avatar/overlay.mp4")
+    save("overlay.jpg", [overlay[round(moment * (len(overlay) - 1))] for moment in (0.3, 0.55, 0.85)])
 
 
 if __name__ == "__main__":
