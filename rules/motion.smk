@@ -36,7 +36,8 @@ rule fit:
         f"{BENCHMARKS}/{{video}}/fit.tsv"
     conda:
         "../envs/body.yaml"
-    threads: 2
+    # One: small matrices are slower with more.
+    threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
