@@ -45,7 +45,9 @@ class Manifest(Settings):
     ip_adapter: LocatedAdapter | None = None
     loras: dict[str, Located] = Field(default_factory=dict)
     clip: Located | None = None
-    untrained: bool = Field(False, description="The weights are a random stand-in, and draw noise.")
+    untrained: bool = Field(
+        False, description="The weights are a stand-in: random, or not trained far enough to be judged."
+    )
 
 
 def save_manifest(path: str | Path, manifest: Manifest) -> None:

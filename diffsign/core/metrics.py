@@ -46,7 +46,7 @@ class Metrics(_Record):
         signer: name of the synthetic signer.
         kind: what described the signer: a picture (image), words (text) or both (multimodal).
         family: name of the diffusion family.
-        stand_in: the family is untrained; its pictures mean nothing.
+        stand_in: the family is not trained far enough to be judged by its pictures.
         frames: length of the clips.
         fps: frames per second.
         width: width of the source in pixels; other clips were brought to its size.

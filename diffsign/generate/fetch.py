@@ -172,7 +172,7 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
     card = base_at[0] / "diffsign.json"
     untrained = card.exists() and read_json(card, "card of the family").get("trained") is False
     if untrained:
-        log.warning("Family '%s' is an untrained stand-in: everything runs, and it draws noise.", name)
+        log.warning("Family '%s' is a stand-in: everything runs, but it is not trained far enough to be judged.", name)
     return Manifest(
         name=name,
         untrained=untrained,

@@ -40,7 +40,7 @@ class Generator:
                 "run diffsign encode with the same manifest."
             )
         if manifest.untrained:
-            log.warning("Family '%s' is an untrained stand-in: the result is noise.", manifest.name)
+            log.warning("Family '%s' is a stand-in that is not trained far enough to be judged.", manifest.name)
         preset = chosen_preset(manifest, settings)
         self.conditioning = conditioning
         self.settings = settings

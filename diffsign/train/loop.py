@@ -193,7 +193,7 @@ class Training:
                 else:
                     self.average[name][key].copy_(value)
         with torch.no_grad():
-            torch._foreach_lerp_(kept, new, 1 - decay)
+            torch._foreach_lerp_(kept, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     def _log(self, rows: list[dict[str, float]]) -> None:
         names = sorted({name for row in rows for name in row})

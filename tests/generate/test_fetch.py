@@ -275,4 +275,4 @@ def test_bin_tensors_have_the_names_of_safetensors(sd, tmp_path):
 def test_an_untrained_family_says_so(own, caplog):
     assert not own.fetch().untrained
     (own.folder / "base" / "diffsign.json").write_text('{"family": "demo", "trained": false}')
-    assert own.fetch().untrained and "untrained stand-in" in caplog.text
+    assert own.fetch().untrained and "is a stand-in" in caplog.text

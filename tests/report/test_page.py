@@ -113,11 +113,11 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_stand_ins_are_warned_of_and_only_they(run: Run) -> None:
-    assert "Untrained stand-in" not in page_of(run)
+    assert "Stand-in." not in page_of(run)
     folder, _ = run
     metrics = make_metrics(stand_in=True)
     text = render_page(folder / "r.html", [metrics], folder, ReportSettings())
-    assert "Untrained stand-in." in text and "family demo has not been trained" in " ".join(text.split())
+    assert "Stand-in." in text and "family demo is not trained far enough to be judged" in " ".join(text.split())
 
 
 def test_networks_reasons_and_meanings_are_on_the_page(run: Run) -> None:
