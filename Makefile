@@ -46,7 +46,8 @@ format: setup
 	snakefmt Snakefile rules
 
 bench: setup
-	python benchmarks/fit.py
+	test -f resources/body/body.npz || diffsign body build resources/body/body.npz
+	python benchmarks/fit.py --json results/fit.json
 
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
