@@ -66,7 +66,6 @@ OPPOSITE: list[int] = [
     *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
 ]
 UPPER_LIDS, UPPER_LIP, LOWER_LIP = (37, 38), (61, 62), (66, 67)
-INNER = range(17, 68)
 CONTOUR = range(17)
 
 #: The head's turn of each row of the contour table: 0 to −39°, then 1 to 39° (as ``smplx`` looks it up),

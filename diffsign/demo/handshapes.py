@@ -23,7 +23,6 @@ Bend = tuple[float, float, float, float]
 # Bends of one finger in degrees: knuckle, middle joint, last joint, lean to the thumb's side.
 STRAIGHT: Bend = (0, 3, 2, 0)
 FIST: Bend = (82, 100, 65, 0)
-HALF: Bend = (45, 60, 35, 0)
 HOOK: Bend = (10, 95, 55, 0)
 CURVED: Bend = (35, 38, 25, 0)
 FLAT_BENT: Bend = (78, 8, 4, 0)

@@ -13,8 +13,6 @@ from diffsign.core.keypoints import NAMES, Keypoints
 IGNORED = ("neck", "mid_hip", "right_hip", "left_hip")
 #: The contour slides over the face as the head turns, so it is no fixed point of the mesh.
 CONTOUR = slice(kp.FACE.start, kp.FACE.start + 17)
-LEGS = [i for i, name in enumerate(kp.BODY_NAMES) if any(w in name for w in ("knee", "ankle", "toe", "heel"))]
-HIPS = [NAMES.index(name) for name in ("mid_hip", "right_hip", "left_hip")]
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
 _ARMS = [("shoulder", "elbow"), ("elbow", "wrist")]
