@@ -59,6 +59,8 @@ rule generate:
         unpack(control_clips),
         manifest=manifest,
         conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+        body=BODY,
     output:
         chunk=temp(f"{RESULTS}/signers/{{signer}}/{{video}}/chunks/{{scatteritem}}.mkv"),
     log:
@@ -79,7 +81,7 @@ rule generate:
         settings=generate_flags,
     shell:
         "python -m diffsign generate {input.manifest:q} {input.conditioning:q} {output.chunk:q}"
-        " --chunk {wildcards.scatteritem} {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --motion {input.motion:q} --body {input.body:q} --chunk {wildcards.scatteritem} {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule join:

@@ -97,6 +97,8 @@ def generate(
     pose: Annotated[Path | None, typer.Option(help="Skeleton clip, from diffsign control pose.")] = None,
     canny: Annotated[Path | None, typer.Option(help="Edge clip, from diffsign control canny.")] = None,
     depth: Annotated[Path | None, typer.Option(help="Depth clip, from diffsign control depth.")] = None,
+    motion: Annotated[Path | None, typer.Option(help="Motion of the avatar (.npz), for noise mesh.")] = None,
+    body: Annotated[Path | None, typer.Option(help="Body file (.npz) that the motion was fitted with.")] = None,
     chunk: Annotated[str, typer.Option(metavar="I-of-N", help="Part of the clip to generate.")] = "1-of-1",
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -110,6 +112,7 @@ def generate(
     from diffsign.core.clip import iter_clip, write_clip
     from diffsign.core.manifest import load_manifest
     from diffsign.core.progress import track
+    from diffsign.generate.avatar import load_avatar
     from diffsign.generate.chunks import chunk_range, parse_chunk
     from diffsign.generate.conditioning import load_conditioning
     from diffsign.generate.frames import Sizing, chosen_size
@@ -126,7 +129,8 @@ def generate(
     width, height = chosen_size(family.family, settings, info)
     wanted = chunk_range(info.frames, number, total, settings.batch_size)
     if wanted:
-        generator = Generator(family, signer, settings)
+        avatar = load_avatar(motion, body, info) if motion is not None and body is not None else None
+        generator = Generator(family, signer, settings, avatar)
         sizing = Sizing.of(width, height, generator.factor)
         streams: dict[ControlName, Iterator[np.ndarray]] = {name: iter_clip(path) for name, path in clips.items()}
         frames = generator.frames(streams, info.frames, wanted, sizing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from diffsign.core.archive import load_archive, save_archive
 from diffsign.core.camera import Camera
+from diffsign.core.errors import DiffSignError
 
 VERSION = 1
 
@@ -22,6 +24,10 @@ POSE_JOINTS = {
     "left_hand_pose": 15,
     "right_hand_pose": 15,
 }
+
+
+#: Fields of a motion that have one row a frame.
+PER_FRAME = (*POSE_JOINTS, "expression", "transl", "residual", "valid")
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,18 @@ class Motion:
             for name, start, stop in zip(POSE_JOINTS, bounds, bounds[1:], strict=False)
         }
         return replace(self, **parts, **changes)  # type: ignore[arg-type]
+
+    def rows(self, frames: slice | Sequence[int]) -> Motion:
+        """Return the motion of those frames alone, in that order."""
+        return replace(self, **{name: getattr(self, name)[frames] for name in PER_FRAME})
+
+    def require_body(self, sha256: str) -> None:
+        """Raise :class:`DiffSignError` if the motion was fitted with another body file than that of ``sha256``."""
+        if self.body and self.body != sha256:
+            raise DiffSignError(
+                f"the motion was fitted with another body file (SHA-256 {self.body[:12]}…, not {sha256[:12]}…); "
+                "give the file it was fitted with, or fit again."
+            )
 
     @classmethod
     def rest(cls, frames: int, camera: Camera, fps: float, betas: int, expressions: int, body: str = "") -> Motion:

@@ -1,8 +1,8 @@
 """A clip cut into chunks, such that every frame is the same pixels whatever the cut.
 
-Networks round differently for batches of different size or company, so the batches are cut first, from
-the whole clip, and a chunk is a run of whole batches. Where there are more chunks than batches a batch
-is computed in more than one chunk, and each keeps the frames that are its own.
+Networks round differently for batches of different size or company, so the windows that are denoised together
+(:mod:`diffsign.generate.windows`) are cut first, from the whole clip, and a chunk computes every window that holds
+a frame of its own. A window that two chunks need is computed in both.
 """
 
 from __future__ import annotations
@@ -41,14 +41,6 @@ def chunk_range(frames: int, chunk: int, chunks: int, batch_size: int) -> range:
         return range((chunk - 1) * frames // chunks, chunk * frames // chunks)
     first, last = (chunk - 1) * batches // chunks, chunk * batches // chunks
     return range(first * batch_size, min(last * batch_size, frames))
-
-
-def batches_of(frames: int, wanted: range, batch_size: int) -> list[range]:
-    """Return the batches, cut from the whole clip of ``frames``, that hold the frames ``wanted``."""
-    if not wanted:
-        return []
-    first, last = wanted.start // batch_size, (wanted.stop - 1) // batch_size
-    return [range(n * batch_size, min((n + 1) * batch_size, frames)) for n in range(first, last + 1)]
 
 
 def order_chunks(paths: Sequence[str | Path]) -> list[Path]:

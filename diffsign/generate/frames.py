@@ -57,16 +57,21 @@ class Sizing:
         """Return the sizing for a result of ``width`` × ``height`` from networks that take multiples of ``factor``."""
         return cls(width, height, -(-width // factor) * factor, -(-height // factor) * factor)
 
+    def place(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return where a clip's picture of ``width`` × ``height`` lies: left, top, width and height in the result."""
+        scale = min(self.width / width, self.height / height)
+        inner_width = max(1, min(self.width, round(width * scale)))
+        inner_height = max(1, min(self.height, round(height * scale)))
+        return (self.width - inner_width) // 2, (self.height - inner_height) // 2, inner_width, inner_height
+
     def control(self, frame: np.ndarray) -> np.ndarray:
         """Fit a control picture (H, W, 3) uint8; returns (padded_height, padded_width, 3) uint8."""
         canvas = np.zeros((self.padded_height, self.padded_width, 3), np.uint8)
-        scale = min(self.width / frame.shape[1], self.height / frame.shape[0])
-        width = max(1, min(self.width, round(frame.shape[1] * scale)))
-        height = max(1, min(self.height, round(frame.shape[0] * scale)))
+        left, top, width, height = self.place(frame.shape[1], frame.shape[0])
         if (height, width) != frame.shape[:2]:
-            frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        x, y = (self.width - width) // 2, (self.height - height) // 2
-        canvas[y : y + height, x : x + width] = frame
+            shrinks = width < frame.shape[1]
+            frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        canvas[top : top + height, left : left + width] = frame
         return canvas
 
     def result(self, frames: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,10 +13,17 @@ from diffsign.core.errors import DiffSignError
 from diffsign.core.manifest import Manifest
 from diffsign.core.settings.family import ControlName
 from diffsign.core.settings.generate import GenerateSettings
-from diffsign.generate.chunks import batches_of
+from diffsign.generate.attention import attend, use_cross_frame_attention
 from diffsign.generate.conditioning import Conditioning
 from diffsign.generate.frames import Sizing
 from diffsign.generate.networks import chosen_controls, chosen_preset, load_pipeline
+from diffsign.generate.noise import SurfaceNoise, View, drawn, generators_of
+from diffsign.generate.sampler import Sampling, denoise, denoise_with_motion
+from diffsign.generate.sources import read_windows
+from diffsign.generate.windows import Window, batch_windows, keyed_windows, overlapping_windows
+
+if TYPE_CHECKING:
+    from diffsign.generate.avatar import Avatar
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +35,19 @@ class Generator:
         manifest: the model family.
         conditioning: who signs.
         settings: how.
+        avatar: whose surface noise sticks to; needed for the noise ``mesh``.
 
     Raises:
-        DiffSignError: if the conditioning is another family's, or the manifest lacks a part that is needed.
+        DiffSignError: if the conditioning is another family's, or something that the settings need is not there.
     """
 
-    def __init__(self, manifest: Manifest, conditioning: Conditioning, settings: GenerateSettings) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        conditioning: Conditioning,
+        settings: GenerateSettings,
+        avatar: Avatar | None = None,
+    ) -> None:
         if conditioning.family != manifest.name:
             raise DiffSignError(
                 f"the signer was encoded for family '{conditioning.family}', the manifest is of '{manifest.name}'; "
@@ -45,9 +59,17 @@ class Generator:
         self.conditioning = conditioning
         self.settings = settings
         self.controls: dict[ControlName, float] = chosen_controls(manifest, settings)
-        self.steps = settings.steps or preset.steps
-        self.guidance_scale = preset.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
+        self.sampling = Sampling(
+            steps=settings.steps or preset.steps,
+            guidance_scale=preset.guidance_scale if settings.guidance_scale is None else settings.guidance_scale,
+            control_scales=tuple(self.controls.values()),
+            control_start=settings.control_start,
+            control_end=settings.control_end,
+        )
         self.seed = manifest.family.seed if settings.seed is None else settings.seed
+        self.avatar = avatar
+        if settings.starting_noise == "mesh" and avatar is None:
+            raise DiffSignError("noise mesh moves with the signer's surface: give --motion and --body.")
         pictures = conditioning.image_embeds is not None
         self.pipeline: Any = load_pipeline(manifest, settings, pictures)
         adapter = manifest.family.ip_adapter
@@ -55,74 +77,71 @@ class Generator:
             own = adapter.scale_with_text if conditioning.worded else adapter.scale
             scale = own if settings.ip_adapter_scale is None else settings.ip_adapter_scale
             self.pipeline.set_ip_adapter_scale(scale)
+        crossing = settings.temporal == "cross-frame"
+        self.cross_frame = use_cross_frame_attention(self.pipeline.unet) if crossing else None
+        self._surface: SurfaceNoise | None = None
 
     @property
     def factor(self) -> int:
         """What width and height must be multiples of: pixels a latent, on each side."""
         return self.pipeline.vae_scale_factor
 
-    def _noise(self, frames: range, height: int, width: int) -> tuple[torch.Tensor, list[torch.Generator]]:
+    def windows(self, total: int) -> list[Window]:
+        """Cut a clip of ``total`` frames into what is denoised together."""
+        if self.settings.temporal == "animatediff":
+            return overlapping_windows(total)
+        if self.cross_frame is not None:
+            return keyed_windows(total, self.settings.batch_size, self.settings.key_every)
+        return batch_windows(total, self.settings.batch_size)
+
+    def noise(self, frames: Sequence[int], sizing: Sizing) -> tuple[torch.Tensor, list[torch.Generator]]:
         """Return the start of every frame (N, C, h, w) and what schedulers draw more noise from.
-
-        Drawn on the CPU, so that a GPU starts from the same.
-        """
-        shape = (1, self.pipeline.unet.config.in_channels, height // self.factor, width // self.factor)
-        seeds = [self.seed + (frame if self.settings.noise == "frame" else 0) for frame in frames]
-        generators = [torch.Generator("cpu").manual_seed(seed % 2**63) for seed in seeds]
-        return torch.cat([torch.randn(shape, generator=generator) for generator in generators]), generators
-
-    def _embeddings(self, count: int) -> dict[str, Any]:
-        """Return the signer's embeddings for ``count`` frames, as the pipeline's arguments."""
-        guided = self.guidance_scale > 1
-        dtype = self.pipeline.unet.dtype
-        words = self.conditioning
-
-        def repeated(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor.to(dtype).repeat(count, *[1] * (tensor.ndim - 1))
-
-        names = ["prompt_embeds", "pooled_prompt_embeds"]
-        names += ["negative_prompt_embeds", "negative_pooled_prompt_embeds"] if guided else []
-        arguments: dict[str, Any] = {
-            name: repeated(tensor) for name in names if (tensor := getattr(words, name)) is not None
-        }
-        if words.image_embeds is not None and words.negative_image_embeds is not None:
-            pictures = repeated(words.image_embeds)
-            if guided:
-                pictures = torch.cat([repeated(words.negative_image_embeds), pictures])
-            arguments["ip_adapter_image_embeds"] = [pictures.to(self.pipeline._execution_device)]
-        return arguments
-
-    def batch(self, frames: range, controls: Mapping[ControlName, np.ndarray]) -> np.ndarray:
-        """Generate the frames of one batch.
 
         Args:
             frames: their numbers in the clip.
-            controls: (N, H, W, 3) uint8 for each of :attr:`controls`, H and W multiples of :attr:`factor`.
+            sizing: of the result.
+        """
+        height, width = sizing.padded_height // self.factor, sizing.padded_width // self.factor
+        channels = self.pipeline.unet.config.in_channels
+        own = self.settings.starting_noise == "frame"
+        generators = generators_of([self.seed + (frame if own else 0) for frame in frames])
+        noise = drawn(generators, (channels, height, width))
+        if self.settings.starting_noise == "mesh" and self.avatar is not None:
+            surface = self._surface_noise(self.avatar, channels, height, width, sizing)
+            noise = torch.stack(
+                [
+                    surface.lay_over(start, self.avatar.vertices(frame))
+                    for start, frame in zip(noise, frames, strict=True)
+                ]
+            )
+        return noise, generators
+
+    def _surface_noise(self, avatar: Avatar, channels: int, height: int, width: int, sizing: Sizing) -> SurfaceNoise:
+        if self._surface is None:
+            camera = avatar.camera
+            left, top, inner_width, inner_height = sizing.place(camera.width, camera.height)
+            scale = (inner_width / camera.width, inner_height / camera.height)
+            view = View(camera, left, top, scale, self.factor, width, height)
+            self._surface = SurfaceNoise(avatar.faces, avatar.vertices(0), view, channels, self.seed)
+        return self._surface
+
+    def generate(self, window: Window, controls: Mapping[ControlName, np.ndarray], sizing: Sizing) -> np.ndarray:
+        """Generate the frames of one window.
+
+        Args:
+            window: which frames, and what they see of each other.
+            controls: (N, H, W, 3) uint8 for each of :attr:`controls`, in the size that is generated.
+            sizing: of the result.
 
         Returns:
             (N, H, W, 3) float32 in [0, 1].
         """
-        height, width = next(iter(controls.values())).shape[1:3]
-        noise, generators = self._noise(frames, height, width)
-        pictures = [
-            torch.from_numpy(controls[name]).permute(0, 3, 1, 2).to(self.pipeline.unet.dtype) / 255
-            for name in self.controls
-        ]
-        with torch.inference_mode():
-            return self.pipeline(
-                image=pictures,
-                height=height,
-                width=width,
-                num_inference_steps=self.steps,
-                guidance_scale=self.guidance_scale,
-                latents=noise.to(self.pipeline.unet.dtype),
-                generator=generators,
-                controlnet_conditioning_scale=list(self.controls.values()),
-                control_guidance_start=self.settings.control_start,
-                control_guidance_end=self.settings.control_end,
-                output_type="np",
-                **self._embeddings(len(frames)),
-            ).images
+        noise, generators = self.noise(window.frames, sizing)
+        if self.cross_frame is not None:
+            attend(self.cross_frame, window.attended, self.pipeline._execution_device)
+        run = denoise_with_motion if self.settings.temporal == "animatediff" else denoise
+        pictures = [controls[name] for name in self.controls]
+        return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures)
 
     def frames(
         self, clips: Mapping[ControlName, Iterable[np.ndarray]], total: int, wanted: range, sizing: Sizing
@@ -141,22 +160,16 @@ class Generator:
         Raises:
             DiffSignError: if a control clip ends early.
         """
-        streams: dict[ControlName, Iterator[tuple[int, np.ndarray]]] = {
-            name: enumerate(clips[name]) for name in self.controls
-        }
-        for batch in batches_of(total, wanted, self.settings.batch_size):
-            controls: dict[ControlName, np.ndarray] = {}
-            for name, stream in streams.items():
-                kept = []
-                for number, frame in stream:
-                    if number >= batch.start:
-                        kept.append(sizing.control(frame))
-                    if number == batch.stop - 1:
-                        break
-                if len(kept) != len(batch):
-                    raise DiffSignError(f"the {name} control ends before frame {batch.stop}; make it again.")
-                controls[name] = np.stack(kept)
-            pictures = sizing.result(self.batch(batch, controls))
-            for number, picture in zip(batch, pictures, strict=True):
-                if number in wanted:
-                    yield picture
+        needed = set(wanted)
+        windows = [window for window in self.windows(total) if needed & set(window.kept)]
+        last = {frame: index for index, window in enumerate(windows) for frame in window.kept}
+        sums: dict[int, np.ndarray] = {}
+        for index, frames in enumerate(read_windows({name: clips[name] for name in self.controls}, windows)):
+            window = windows[index]
+            controls = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
+            pictures = self.generate(window, controls, sizing)
+            for frame, share, picture in zip(window.frames, window.shares, pictures, strict=True):
+                if share > 0 and frame in needed:
+                    sums[frame] = sums.get(frame, 0.0) + np.float32(share) * picture
+            for frame in sorted(frame for frame in sums if last[frame] == index):
+                yield sizing.result(sums.pop(frame)[None])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from diffsign.core.clip import ClipInfo, probe_clip
 from diffsign.core.errors import DiffSignError
 from diffsign.core.settings.family import ControlName
+from diffsign.generate.windows import Window
 
 
 def check_controls(
@@ -41,6 +42,39 @@ def check_controls(
 
 def _words(info: ClipInfo) -> str:
     return f"{info.width}×{info.height}, {info.frames} frames at {info.fps:g}/s"
+
+
+def read_windows(
+    clips: Mapping[ControlName, Iterable[np.ndarray]], windows: Sequence[Window]
+) -> Iterator[dict[ControlName, list[np.ndarray]]]:
+    """Yield, for each window in turn, the pictures of its frames, reading every clip once.
+
+    A picture is kept only while a later window needs it.
+
+    Args:
+        clips: the whole control clips, (H, W, 3) uint8 a frame.
+        windows: in the order of the clip.
+
+    Raises:
+        DiffSignError: naming a clip that ends early.
+    """
+    last_use = {frame: index for index, window in enumerate(windows) for frame in window.frames}
+    streams = {name: enumerate(clip) for name, clip in clips.items()}
+    kept: dict[ControlName, dict[int, np.ndarray]] = {name: {} for name in clips}
+    for index, window in enumerate(windows):
+        for name, stream in streams.items():
+            while not kept[name].keys() >= set(window.frames):
+                number, picture = next(stream, (None, None))
+                if number is None or picture is None:
+                    raise DiffSignError(
+                        f"the {name} control ends before frame {max(window.frames) + 1}; make it again."
+                    )
+                if number in last_use:
+                    kept[name][number] = picture
+        yield {name: [pictures[frame] for frame in window.frames] for name, pictures in kept.items()}
+        for pictures in kept.values():
+            for frame in [frame for frame in pictures if last_use[frame] <= index]:
+                del pictures[frame]
 
 
 def filler(width: int, height: int) -> Iterator[np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -14,16 +13,13 @@ from diffsign.core.body import Body
 from diffsign.core.clip import ClipWriter, iter_clip, probe_clip
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
-from diffsign.core.motion import POSE_JOINTS, Motion
+from diffsign.core.motion import Motion
 from diffsign.core.progress import track
 from diffsign.core.scene import Scene, parse_colour
 from diffsign.core.settings.render import RenderSettings
 
 #: How much of the avatar is seen in an overlay.
 OPACITY = 0.6
-
-#: Motion fields with one row a frame.
-PER_FRAME = {*POSE_JOINTS, "expression", "transl", "residual", "valid"}
 
 
 def avatar_scene(motion: Motion, body: Body, settings: RenderSettings) -> Scene:
@@ -34,16 +30,11 @@ def avatar_scene(motion: Motion, body: Body, settings: RenderSettings) -> Scene:
     Raises:
         DiffSignError: if the motion belongs to another body file, or the background is no colour or picture.
     """
-    if motion.body and motion.body != body.sha256:
-        raise DiffSignError(
-            f"the motion was fitted with another body file (SHA-256 {motion.body[:12]}…, not {body.sha256[:12]}…); "
-            "give the file it was fitted with, or fit again."
-        )
+    motion.require_body(body.sha256)
     outfit = dress(rest_of(body, betas=motion.betas), settings)
 
     def positions(start: int, stop: int) -> list[np.ndarray]:
-        rows = {f.name: getattr(motion, f.name)[start:stop] for f in fields(motion) if f.name in PER_FRAME}
-        return outfit.positions(body.vertices(replace(motion, **rows)))
+        return outfit.positions(body.vertices(motion.rows(slice(start, stop))))
 
     return Scene(
         meshes=outfit.meshes,

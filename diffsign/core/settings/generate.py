@@ -36,9 +36,17 @@ class GenerateSettings(Settings):
     control_end: float = Field(1.0, ge=0, le=1, description="Share of the steps after which the controls let go.")
     ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise.")
-    noise: Literal["shared", "frame"] = Field(
-        "shared", description="shared starts every frame from the same noise, as the paper did; frame from its own."
+    noise: Literal["shared", "mesh", "frame"] | None = Field(
+        None,
+        description="What frames start from: the same noise, as the paper did (shared); noise that moves with the "
+        "avatar's surface (mesh); each its own (frame). By default shared, and frame with temporal: animatediff.",
     )
+    temporal: Literal["none", "cross-frame", "animatediff"] = Field(
+        "none",
+        description="What frames see of each other: nothing (none); the first frame and the last key frame, in "
+        "self-attention (cross-frame); their neighbours, through the family's motion module (animatediff).",
+    )
+    key_every: int = Field(8, ge=1, le=1000, description="Distance of the key frames of cross-frame, in frames.")
     width: int | None = Field(
         None, ge=64, le=4096, multiple_of=8, description="Width in pixels; alone, the height follows the clip's shape."
     )
@@ -55,6 +63,11 @@ class GenerateSettings(Settings):
     compile: bool = Field(
         False, description="Compile the networks with torch.compile; pays off for long clips on GPUs."
     )
+
+    @property
+    def starting_noise(self) -> Literal["shared", "mesh", "frame"]:
+        """What frames start from. Motion modules are trained on noise of each frame's own."""
+        return self.noise or ("frame" if self.temporal == "animatediff" else "shared")
 
     @field_validator("controls")
     @classmethod
