@@ -26,7 +26,6 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from diffsign.core.body import Body, load_body
-from diffsign.core.cuts import shot_starts
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import atomic
 from diffsign.core.keypoints import Keypoints, load_keypoints
@@ -135,7 +134,7 @@ def measure(
         fitted, report = fit_motion(keypoints, model, settings, body.sha256)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         start = time.perf_counter()
-        smoothed, _ = smooth_motion(fitted, SmoothSettings(), shot_starts(keypoints))
+        smoothed, _ = smooth_motion(fitted, SmoothSettings())
         smoothing = time.perf_counter() - start
     fps = keypoints.fps
     unsmoothed = score(body, fitted, truth, vertices, fps)["acceleration_mm_s2"]

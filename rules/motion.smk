@@ -52,7 +52,6 @@ rule smooth:
     """Filter the fitted motion in time; flag and bridge the frames whose fit is bad."""
     input:
         motion=f"{RESULTS}/videos/{{video}}/motion.fit.npz",
-        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.clean.npz",
         body=BODY,
     output:
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
@@ -70,4 +69,4 @@ rule smooth:
         settings=to_flags(CONFIG.smooth),
     shell:
         "python -m diffsign smooth {input.motion:q} {output.motion:q} --body {input.body:q}"
-        " --keypoints {input.keypoints:q} {params.settings:q} > {log:q} 2>&1"
+        " {params.settings:q} > {log:q} 2>&1"

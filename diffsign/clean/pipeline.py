@@ -13,6 +13,7 @@ from diffsign.clean.outliers import find_glitches, find_outliers
 from diffsign.clean.scale import NUMBER, Scale, measure
 from diffsign.clean.smoothing import smooth
 from diffsign.clean.swaps import HANDS, LEFT_ARM, RIGHT_ARM, exchange, find_swaps
+from diffsign.core.cuts import mark_cuts, shot_starts
 from diffsign.core.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND, Change, Keypoints
 from diffsign.core.settings.clean import CleanSettings
 
@@ -116,11 +117,12 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
     )
     scale = measure(whole.xy)
     longest = int(settings.max_gap * keypoints.fps + 1e-6)
-    cuts = find_cuts(whole.xy, scale.body)
-    bounds = [0, *cuts, len(keypoints)]
+    marked = np.flatnonzero(shot_starts(keypoints))[1:]
+    cuts = np.union1d(marked, find_cuts(whole.xy, keypoints.fps, scale.body)).astype(int)
+    bounds = [0, *cuts.tolist(), len(keypoints)]
     for start, stop in pairwise(bounds):
         shot = Shot(*(getattr(whole, name)[start:stop].copy() for name in Shot.__dataclass_fields__))
-        if cuts:
+        if len(cuts):
             scale = measure(shot.xy)
         shot.take_out(find_glitches(shot.xy, keypoints.fps, scale))
         _undo_swaps(shot, scale)
@@ -129,11 +131,12 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
         _smooth(shot, keypoints.fps, settings.smoothing)
         for name in Shot.__dataclass_fields__:
             getattr(whole, name)[start:stop] = getattr(shot, name)
-    whole.changes[cuts] |= Change.CUT
     points = np.concatenate([np.nan_to_num(whole.xy), whole.confidence[..., None]], axis=-1)
     metric = np.concatenate([np.nan_to_num(whole.world), whole.world_confidence[..., None]], axis=-1)
     return keypoints.with_points(
-        points, changes=whole.changes, world=None if keypoints.world is None else metric.astype(np.float32)
+        points,
+        changes=mark_cuts(whole.changes, cuts),
+        world=None if keypoints.world is None else metric.astype(np.float32),
     )
 
 

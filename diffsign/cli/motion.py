@@ -53,15 +53,10 @@ def smooth(
     out: Annotated[Path, typer.Argument(help="Motion to write (.npz).")],
     *,
     body: Body,
-    keypoints: Annotated[Path | None, typer.Option("--keypoints", help="Its keypoints (.npz), to find cuts.")] = None,
     settings: SmoothSettings,
 ) -> None:
     """Filter a motion in time, on rotations; flag and bridge frames that fit badly."""
-    import numpy as np
-
     from diffsign.core.body import load_body
-    from diffsign.core.cuts import shot_starts
-    from diffsign.core.keypoints import load_keypoints
     from diffsign.core.motion import load_motion, save_motion
     from diffsign.smooth import smooth_motion
 
@@ -71,15 +66,6 @@ def smooth(
             f"'{motion}' was fitted with another body file than '{body}'; "
             "give the one it was fitted with, or fit again."
         )
-    starts = np.zeros(len(fitted), bool)
-    if keypoints is not None:
-        seen = load_keypoints(keypoints)
-        if len(seen) != len(fitted):
-            raise DiffSignError(
-                f"'{keypoints}' has {len(seen)} frames, but '{motion}' has {len(fitted)}; "
-                "give keypoints of the same clip."
-            )
-        starts = shot_starts(seen, settings.cut_distance)
-    smoothed, report = smooth_motion(fitted, settings, starts)
+    smoothed, report = smooth_motion(fitted, settings)
     save_motion(out, smoothed)
     typer.echo(report.summary())

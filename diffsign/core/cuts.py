@@ -1,37 +1,49 @@
-"""Where a clip changes its shot."""
+"""Cuts: where one shot of a clip ends and the next begins."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from diffsign.core.keypoints import NAMES, Keypoints
+from diffsign.core.keypoints import Change, Keypoints
 
-HEAD_AND_SHOULDERS = [NAMES.index(name) for name in ("nose", "right_shoulder", "left_shoulder")]
+#: A cut stands out from so many seconds before and after it.
+NEAR = 0.25
 
 
-def shot_starts(keypoints: Keypoints, distance: float = 0.35) -> np.ndarray:
-    """Tell which frames begin a shot.
+def spikes(change: np.ndarray, fps: float, times: float, least: float) -> np.ndarray:
+    """Tell where a change from frame to frame stands alone, as no movement does.
 
-    A cut moves head and shoulders at once, further in one frame than a body can. Frames where they are
-    not seen are passed over.
+    A body takes several frames to start and to stop, so its changes have neighbours of their own kind; a cut has none.
+    A flash or a glitch comes and goes, and is no cut either, since its way back is as large as its way there.
 
     Args:
-        keypoints: the clip's.
-        distance: least jump, in shoulder widths.
+        change: (T,) how much a frame differs from the one before; the first entry is not looked at.
+        fps: frames per second.
+        times: how many times larger than every change nearby a spike is.
+        least: smallest change nearby that is reckoned with; a spike is at least ``times`` as large.
 
     Returns:
-        (T,) bool, the first True.
+        (T,) bool; the first and the last two frames never, since they have too few neighbours.
     """
-    points = keypoints.points[:, HEAD_AND_SHOULDERS].astype(np.float64)
-    seen = np.flatnonzero((points[..., 2] > 0).all(-1) & np.isfinite(points).all((-1, -2)))
-    starts = np.zeros(len(points), dtype=bool)
-    if len(starts):
-        starts[0] = True
-    if len(seen) < 2:
-        return starts
-    xy = points[seen, :, :2]
-    width = np.median(np.linalg.norm(xy[:, 1] - xy[:, 2], axis=-1))
-    jump = np.median(np.linalg.norm(np.diff(xy, axis=0), axis=-1), axis=-1)
-    allowed = distance * max(width, 1.0) * np.sqrt(np.diff(seen))
-    starts[seen[1:][jump > allowed]] = True
+    alone = np.zeros(len(change), dtype=bool)
+    reach = max(2, round(NEAR * fps))
+    for t in range(3, len(change) - 2):
+        before, after = change[max(1, t - reach) : t], change[t + 1 : t + 1 + reach]
+        alone[t] = change[t] > times * max(before.max(), after.max(), least)
+    return alone
+
+
+def mark_cuts(changes: np.ndarray, frames: Iterable[int]) -> np.ndarray:
+    """Return ``changes`` (T, 137) of keypoints with the bit of a cut set in ``frames``."""
+    marked = changes.copy()
+    marked[list(frames)] |= Change.CUT
+    return marked
+
+
+def shot_starts(keypoints: Keypoints) -> np.ndarray:
+    """Return (T,) bool, True where a shot begins: at the first frame and after each marked cut."""
+    starts = (keypoints.changes & Change.CUT > 0).any(axis=1)
+    starts[:1] = True
     return starts

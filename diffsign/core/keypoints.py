@@ -41,13 +41,13 @@ NAMES: list[str] = [
 
 
 class Change(IntFlag):
-    """What cleaning did to a point, as bits of ``changes``."""
+    """What cleaning did to a point, and where shots begin, as bits of ``changes``."""
 
     OUTLIER = 1  #: it was taken out as impossible
     SWAPPED = 2  #: it changed places with the same point of the other side
     FILLED = 4  #: it was missing or taken out, and is interpolated
     SMOOTHED = 8  #: it was moved by the filter, by more than a hundredth of a pixel
-    CUT = 16  #: the first frame after a cut: nothing before it belongs to the same shot
+    CUT = 16  #: the first frame after a cut, seen by detection or cleaning: nothing before it belongs to the same shot
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Keypoints:
         world: (T, 137, 4) float32 or None, a detector's guess of 3D: metres in camera axes (x right,
             y down, z away from the camera) and confidence. Each part has an origin of its own (body:
             middle of the hips; hands: their wrist), so only differences inside a part mean anything.
-        changes: (T, 137) uint8, what cleaning did to each point, bits of :class:`Change`; zeros before.
+        changes: (T, 137) uint8, what cleaning did to each point, bits of :class:`Change`; before, cuts at most.
         detector: name of what made them.
     """
 

@@ -12,7 +12,10 @@ from diffsign.core.archive import load_archive, save_archive
 from diffsign.core.camera import Camera
 from diffsign.core.errors import DiffSignError
 
-VERSION = 1
+VERSION = 2
+
+#: Parts of a signer, in the order of ``Motion.seen``.
+PARTS = ("body", "left_hand", "right_hand", "face")
 
 #: Pose parameters in the order of SMPL-X's 55 joints, with the joints each holds.
 POSE_JOINTS = {
@@ -49,6 +52,9 @@ class Motion:
         fps: frames per second.
         residual: (T,) float32, robust mean re-projection error of the frame in pixels.
         valid: (T,) bool, False where the frame's fit is not to be trusted (and was bridged by smoothing).
+        seen: (T, 4) bool, whether body, left hand, right hand and face (:data:`PARTS`) were seen in the frame; a
+            part that was not is interpolated from the frames around it, or at rest.
+        starts: (T,) bool, True where a shot begins: at the first frame and after each cut.
         body: SHA-256 of the body file that the parameters belong to.
     """
 
@@ -66,6 +72,8 @@ class Motion:
     fps: float
     residual: np.ndarray
     valid: np.ndarray
+    seen: np.ndarray
+    starts: np.ndarray
     body: str = ""
 
     def __len__(self) -> int:
@@ -110,6 +118,8 @@ class Motion:
             fps=fps,
             residual=np.zeros(frames, np.float32),
             valid=np.ones(frames, bool),
+            seen=np.ones((frames, len(PARTS)), bool),
+            starts=np.arange(frames) == 0,
             body=body,
         )
 
@@ -124,4 +134,8 @@ def load_motion(path: str | Path) -> Motion:
     """Read a motion written by :func:`save_motion`; raises :class:`DiffSignError` on any other file."""
     arrays = load_archive(path, "diffsign-motion", VERSION)
     camera = Camera.from_arrays(arrays)
+    frames = len(arrays["transl"])
+    # Files of version 1 do not say what was seen, and were one shot.
+    arrays.setdefault("seen", np.ones((frames, len(PARTS)), bool))
+    arrays.setdefault("starts", np.arange(frames) == 0)
     return Motion(camera=camera, fps=float(arrays.pop("fps")), body=str(arrays.pop("body")), **arrays)

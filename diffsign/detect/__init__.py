@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from diffsign.core.clip import iter_clip, probe_clip
+from diffsign.core.cuts import mark_cuts
 from diffsign.core.errors import DiffSignError
 from diffsign.core.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 from diffsign.core.progress import track
 from diffsign.core.settings.detect import DetectSettings
+from diffsign.detect.cuts import find_cuts
 from diffsign.detect.openpose import choose_person, read_folder
 from diffsign.detect.process import limited_threads, quiet_natives
 
@@ -57,17 +60,18 @@ def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None 
         DiffSignError: if the clip cannot be read, or nobody is in it and ``settings.require_person``.
     """
     info = probe_clip(clip)
+    cuts = find_cuts(iter_clip(clip), info.fps)
     with limited_threads(threads), quiet_natives():
         from diffsign.detect.holistic import detect_frames
 
-        rows = list(detect_frames(track(iter_clip(clip), "detect", info.frames), settings, str(clip)))
+        rows = list(detect_frames(track(iter_clip(clip), "detect", info.frames), settings, str(clip), cuts))
     if not rows:
         raise DiffSignError(f"clip '{clip}' holds no frames; make it again.")
     points, world = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
     keypoints = Keypoints(points, info.fps, info.width, info.height, world=world, detector="mediapipe holistic 0.10.21")
     if settings.require_person:
         check_found(keypoints, clip)
-    return keypoints
+    return replace(keypoints, changes=mark_cuts(keypoints.changes, cuts))
 
 
 def read_openpose(folder: str | Path, clip: str | Path) -> Keypoints:
@@ -97,4 +101,4 @@ def read_openpose(folder: str | Path, clip: str | Path) -> Keypoints:
             f"points of '{folder}' reach to {seen.max(axis=0).round().tolist()}, but the clip '{clip}' is {info.width}x"
             f"{info.height} pixels; run OpenPose on the clip itself, with --keypoint_scale 0."
         )
-    return keypoints
+    return replace(keypoints, changes=mark_cuts(keypoints.changes, find_cuts(iter_clip(clip), info.fps)))

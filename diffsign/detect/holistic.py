@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,11 @@ class HolisticDetector:
         centres = [size * (box.xmin + box.width / 2, box.ymin + box.height / 2) for box in boxes]
         self.crowds += any(np.linalg.norm(centre - head) > CROWD_DISTANCE * shoulders for centre in centres)
 
+    def forget(self) -> None:
+        """Look for the signer anew in the next picture."""
+        self._holistic.reset()
+        self._hands = HandTracker(self._network)
+
     def close(self) -> None:
         """Free the networks."""
         self._holistic.close()
@@ -127,12 +132,17 @@ class HolisticDetector:
 
 
 def detect_frames(
-    frames: Iterable[np.ndarray], settings: DetectSettings, name: str
+    frames: Iterable[np.ndarray], settings: DetectSettings, name: str, cuts: Container[int] = ()
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield points (137, 3) and world (137, 4) of each picture of a clip; warn, by ``name``, of a second person."""
+    """Yield points (137, 3) and world (137, 4) of each picture of a clip; warn, by ``name``, of a second person.
+
+    At the frames ``cuts`` the signer is looked for anew, since what was tracked belongs to another shot.
+    """
     detector = HolisticDetector(settings)
     try:
-        for frame in frames:
+        for number, frame in enumerate(frames):
+            if number in cuts:
+                detector.forget()
             yield detector(frame)
     finally:
         detector.close()

@@ -11,7 +11,7 @@ from diffsign.core import keypoints as kp
 from diffsign.core.camera import LOOK_ALONG_MINUS_Z, Camera
 from diffsign.core.cuts import shot_starts
 from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import FACE, Keypoints
+from diffsign.core.keypoints import FACE, Change, Keypoints
 from diffsign.core.motion import Motion
 from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
@@ -204,6 +204,16 @@ def blend(whole: State, part: State, start: int, shared: int) -> State:
     return replace(whole, rotations=rotations, transl=transl, expression=expression)
 
 
+def parts_seen(keypoints: Keypoints, weight: np.ndarray) -> np.ndarray:
+    """(T, 4) bool: at least a third of what the clip shows of a part was seen in the frame, and not filled in."""
+    real = (weight > 0) & (keypoints.changes & Change.FILLED == 0)
+    seen = []
+    for part in (kp.BODY, kp.LEFT_HAND, kp.RIGHT_HAND, kp.FACE):
+        count = real[:, part].sum(1)
+        seen.append(count >= max(1.0, np.quantile(count, 0.9) / 3))
+    return np.stack(seen, axis=1)
+
+
 def finish(
     objective: Objective, state: State, keypoints: Keypoints, usable: np.ndarray, body: str
 ) -> tuple[Motion, FitReport]:
@@ -237,6 +247,8 @@ def finish(
         betas=state.betas.astype(np.float32),
         residual=residual.astype(np.float32),
         valid=valid,
+        seen=parts_seen(keypoints, weight),
+        starts=shot_starts(keypoints),
     )
     report = FitReport(
         mean(kp.BODY), mean([kp.LEFT_HAND, kp.RIGHT_HAND]), mean(kp.FACE), tuple(int(t) for t in np.flatnonzero(~valid))

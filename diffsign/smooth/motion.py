@@ -45,13 +45,12 @@ def trusted_frames(motion: Motion, max_residual: float) -> np.ndarray:
     return good & (np.nan_to_num(motion.residual, nan=np.inf) <= limit)
 
 
-def smooth_motion(motion: Motion, settings: SmoothSettings, starts: np.ndarray) -> tuple[Motion, SmoothReport]:
+def smooth_motion(motion: Motion, settings: SmoothSettings) -> tuple[Motion, SmoothReport]:
     """Flag and bridge bad frames, then filter each shot.
 
     Args:
         motion: as fitted.
         settings: cut-offs and the limit on the residual.
-        starts: (T,) bool, frames that begin a shot.
 
     Returns:
         The motion, ``valid`` False where a frame was bridged, and the report.
@@ -60,7 +59,7 @@ def smooth_motion(motion: Motion, settings: SmoothSettings, starts: np.ndarray) 
     rotations = rotvec_to_rotmat(np.nan_to_num(motion.full_pose.astype(np.float64)))
     transl = np.nan_to_num(motion.transl.astype(np.float64))
     expression = np.nan_to_num(motion.expression.astype(np.float64))
-    edges = np.unique([0, *np.flatnonzero(starts), len(good)])
+    edges = np.unique([0, *np.flatnonzero(motion.starts), len(good)])
     for start, stop in itertools.pairwise(edges):
         shot = slice(int(start), int(stop))
         known = good[shot]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from diffsign.clean import clean_keypoints, summarise
 from diffsign.clean.gaps import bridge, short_gaps
 from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
 from diffsign.clean.swaps import find_swaps
+from diffsign.core.cuts import mark_cuts, shot_starts
 from diffsign.core.keypoints import (
     BODY_NAMES,
     COUNT,
@@ -332,6 +334,16 @@ def test_nothing_is_filtered_across_a_cut(truth: np.ndarray) -> None:
     points[35:38, LEFT_HAND] = 0
     result = clean_keypoints(as_keypoints(points), CleanSettings())
     assert not result.points[35:38, LEFT_HAND].any()
+
+
+def test_a_cut_within_one_framing_is_found_and_a_marked_one_is_kept(truth: np.ndarray) -> None:
+    """A second is left out, in which the head has moved by a few centimetres: far less than the limit of a body."""
+    points = truth[np.r_[0:20, 44:72]]
+    points[20:, :, :2] += (14, 6)
+    result = clean_keypoints(as_keypoints(points), CleanSettings())
+    assert np.flatnonzero(shot_starts(result)).tolist() == [0, 20]
+    marked = replace(as_keypoints(truth), changes=mark_cuts(np.zeros(truth.shape[:2], np.uint8), [30]))
+    assert np.flatnonzero(shot_starts(clean_keypoints(marked, CleanSettings()))).tolist() == [0, 30]
 
 
 def test_a_glitch_of_the_whole_detector_is_no_cut(truth: np.ndarray) -> None:

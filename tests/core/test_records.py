@@ -42,6 +42,16 @@ def test_motion_round_trip_and_pose_order(tmp_path):
     assert (read.fps, read.body, len(read)) == (24.0, "abc", 3)
 
 
+def test_motions_of_version_1_are_one_shot_in_which_all_was_seen(tmp_path):
+    motion = Motion.rest(3, Camera.facing(640, 480, 800), 24.0, 10, 12)
+    save_motion(tmp_path / "new.npz", motion)
+    arrays = load_archive(tmp_path / "new.npz", "diffsign-motion", 2)
+    old = {name: value for name, value in arrays.items() if name not in ("seen", "starts")}
+    save_archive(tmp_path / "old.npz", "diffsign-motion", 1, old)
+    read = load_motion(tmp_path / "old.npz")
+    assert read.seen.shape == (3, 4) and read.seen.all() and read.starts.tolist() == [True, False, False]
+
+
 def test_archives_of_another_kind_version_or_content_are_named(tmp_path):
     path = tmp_path / "a.npz"
     save_archive(path, "apple", 2, {"x": np.zeros(1)})

@@ -19,10 +19,6 @@ def motion(frames: int) -> Motion:
     return Motion.rest(frames, Camera.facing(512, 512, 600), FPS, 10, 10)
 
 
-def no_cuts(frames: int) -> np.ndarray:
-    return np.zeros(frames, bool)
-
-
 def test_cutoff_is_where_the_response_is_half_the_power():
     fps, cutoff = 240.0, 6.0
     t = np.arange(480) / fps
@@ -65,7 +61,7 @@ def test_weights_of_short_clips_sum_to_one(frames):
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_short_motions_pass(frames):
-    smoothed, report = smooth_motion(motion(frames), SmoothSettings(), no_cuts(frames))
+    smoothed, report = smooth_motion(motion(frames), SmoothSettings())
     assert len(smoothed) == frames and report.bridged == () and np.isfinite(smoothed.full_pose).all()
 
 
@@ -85,7 +81,7 @@ def test_bad_residual_is_flagged_and_bridged():
     pose[8, 16] = [2.0, 1.0, 0.5]
     residual = np.full(20, 4.0, np.float32)
     residual[8] = 40
-    smoothed, report = smooth_motion(steady.with_pose(pose, residual=residual), SmoothSettings(), no_cuts(20))
+    smoothed, report = smooth_motion(steady.with_pose(pose, residual=residual), SmoothSettings())
     assert report.bridged == (8,) and not smoothed.valid[8] and smoothed.valid.sum() == 19
     assert np.allclose(smoothed.full_pose[:, 16], [0, 0, -1.0], atol=1e-6)
 
@@ -94,7 +90,7 @@ def test_frames_that_are_no_numbers_are_bridged():
     steady = motion(9)
     pose = steady.full_pose
     pose[3] = np.nan
-    smoothed, report = smooth_motion(steady.with_pose(pose), SmoothSettings(), no_cuts(9))
+    smoothed, report = smooth_motion(steady.with_pose(pose), SmoothSettings())
     assert report.bridged == (3,) and np.isfinite(smoothed.full_pose).all()
 
 
@@ -102,9 +98,9 @@ def test_nothing_crosses_a_cut():
     steady = motion(20)
     pose, transl = steady.full_pose, steady.transl.copy()
     pose[10:, 0, 1], transl[10:, 0] = 1.0, 0.5
-    starts = no_cuts(20)
-    starts[10] = True
-    smoothed, report = smooth_motion(steady.with_pose(pose, transl=transl), SmoothSettings(body_cutoff=1), starts)
+    starts = np.isin(np.arange(20), (0, 10))
+    shots = steady.with_pose(pose, transl=transl, starts=starts)
+    smoothed, report = smooth_motion(shots, SmoothSettings(body_cutoff=1))
     assert report.shots == 2
     assert np.allclose(smoothed.full_pose, pose, atol=1e-6) and np.allclose(smoothed.transl, transl, atol=1e-6)
 
@@ -114,12 +110,12 @@ def test_fingers_keep_more_than_the_body():
     steady = motion(48)
     pose = steady.full_pose
     pose[:, 16, 2] = pose[:, 30, 2] = 0.3 * np.sin(2 * np.pi * 7 * t)
-    smoothed, _ = smooth_motion(steady.with_pose(pose), SmoothSettings(body_cutoff=4, hand_cutoff=11), no_cuts(48))
+    smoothed, _ = smooth_motion(steady.with_pose(pose), SmoothSettings(body_cutoff=4, hand_cutoff=11))
     assert np.ptp(smoothed.full_pose[:, 30, 2]) > 1.5 * np.ptp(smoothed.full_pose[:, 16, 2])
 
 
 def test_cutoff_of_zero_changes_nothing():
     rng = np.random.default_rng(0)
     noisy = motion(8).with_pose(0.5 * rng.standard_normal((8, 55, 3)))
-    smoothed, _ = smooth_motion(noisy, SmoothSettings(body_cutoff=0, hand_cutoff=0, face_cutoff=0), no_cuts(8))
+    smoothed, _ = smooth_motion(noisy, SmoothSettings(body_cutoff=0, hand_cutoff=0, face_cutoff=0))
     assert np.allclose(smoothed.full_pose, noisy.full_pose, atol=1e-6)

@@ -18,6 +18,3 @@ class SmoothSettings(Settings):
     max_residual: float = Field(
         3.0, gt=0, description="A frame whose residual is this many times the clip's median is flagged and bridged."
     )
-    cut_distance: float = Field(
-        0.35, gt=0, description="A jump of head and shoulders by this many shoulder widths in a frame is a cut."
-    )
