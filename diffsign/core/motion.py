@@ -30,7 +30,7 @@ POSE_JOINTS = {
 
 
 #: Fields of a motion that have one row a frame.
-PER_FRAME = (*POSE_JOINTS, "expression", "transl", "residual", "valid")
+PER_FRAME = (*POSE_JOINTS, "expression", "transl", "residual", "valid", "seen", "starts")
 
 
 @dataclass(frozen=True)

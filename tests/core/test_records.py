@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from diffsign.core.archive import load_archive, save_archive
 from diffsign.core.camera import Camera
 from diffsign.core.errors import DiffSignError
 from diffsign.core.keypoints import COUNT, NAMES, Keypoints, load_keypoints, save_keypoints
-from diffsign.core.motion import Motion, load_motion, save_motion
+from diffsign.core.motion import PER_FRAME, Motion, load_motion, save_motion
 
 
 def test_there_are_137_distinct_names():
@@ -50,6 +52,13 @@ def test_motions_of_version_1_are_one_shot_in_which_all_was_seen(tmp_path):
     save_archive(tmp_path / "old.npz", "diffsign-motion", 1, old)
     read = load_motion(tmp_path / "old.npz")
     assert read.seen.shape == (3, 4) and read.seen.all() and read.starts.tolist() == [True, False, False]
+
+
+def test_rows_of_a_motion_take_every_field_along():
+    motion = Motion.rest(5, Camera.facing(640, 480, 800), 24.0, 10, 12)
+    part = motion.rows(slice(1, 4))
+    assert {len(getattr(part, name)) for name in PER_FRAME} == {3}
+    assert set(PER_FRAME) | {"betas", "camera", "fps", "body"} == {field.name for field in fields(Motion)}
 
 
 def test_archives_of_another_kind_version_or_content_are_named(tmp_path):
