@@ -66,6 +66,7 @@ def family_flags(wildcards):
         ip_adapter=any(row.image for row in signers_of(wildcards.family)),
         clip=True,
         preset=CONFIG.generate.preset,
+        motion_adapter=CONFIG.generate.temporal == "animatediff",
     )
     return [*([f"--definition={json.dumps(own)}"] if own else []), *to_flags(needed)]
 
@@ -83,12 +84,20 @@ def looks(wildcards):
 def generate_flags(wildcards):
     """Return the config's flags with what the signer's row says over them."""
     row = SIGNERS[wildcards.signer]
-    own = {"seed": row.seed, "ip_adapter_scale": row.ip_adapter_scale}
+    own = {
+        name: getattr(row, name) for name in ("seed", "ip_adapter_scale", "background")
+    }
     return to_flags(
         CONFIG.generate.model_copy(
             update={key: value for key, value in own.items() if value is not None}
         )
     )
+
+
+def background_picture(wildcards):
+    """Return the picture behind a signer, if it is one and no colour."""
+    chosen = SIGNERS[wildcards.signer].background or CONFIG.generate.background
+    return [] if chosen is None or chosen.startswith("#") else chosen
 
 
 def control_clips(wildcards):

@@ -61,6 +61,8 @@ rule generate:
         conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         body=BODY,
+        mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
+        background=background_picture,
     output:
         chunk=temp(f"{RESULTS}/signers/{{signer}}/{{video}}/chunks/{{scatteritem}}.mkv"),
     log:
@@ -81,7 +83,8 @@ rule generate:
         settings=generate_flags,
     shell:
         "python -m diffsign generate {input.manifest:q} {input.conditioning:q} {output.chunk:q}"
-        " --motion {input.motion:q} --body {input.body:q} --chunk {wildcards.scatteritem} {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --motion {input.motion:q} --body {input.body:q} --mask {input.mask:q} --chunk {wildcards.scatteritem}"
+        " {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule join:

@@ -99,6 +99,7 @@ def generate(
     depth: Annotated[Path | None, typer.Option(help="Depth clip, from diffsign control depth.")] = None,
     motion: Annotated[Path | None, typer.Option(help="Motion of the avatar (.npz), for noise mesh.")] = None,
     body: Annotated[Path | None, typer.Option(help="Body file (.npz) that the motion was fitted with.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask of the avatar (.mkv), for a background.")] = None,
     chunk: Annotated[str, typer.Option(metavar="I-of-N", help="Part of the clip to generate.")] = "1-of-1",
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -113,6 +114,7 @@ def generate(
     from diffsign.core.manifest import load_manifest
     from diffsign.core.progress import track
     from diffsign.generate.avatar import load_avatar
+    from diffsign.generate.background import backdrop, before_background, require_mask
     from diffsign.generate.chunks import chunk_range, parse_chunk
     from diffsign.generate.conditioning import load_conditioning
     from diffsign.generate.frames import Sizing, chosen_size
@@ -128,12 +130,16 @@ def generate(
     clips, info = check_controls(given, chosen_controls(family, settings))
     width, height = chosen_size(family.family, settings, info)
     wanted = chunk_range(info.frames, number, total, settings.batch_size)
+    masks = iter_clip(require_mask(mask, info)) if settings.background is not None else iter(())
     if wanted:
         avatar = load_avatar(motion, body, info) if motion is not None and body is not None else None
         generator = Generator(family, signer, settings, avatar)
         sizing = Sizing.of(width, height, generator.factor)
         streams: dict[ControlName, Iterator[np.ndarray]] = {name: iter_clip(path) for name, path in clips.items()}
         frames = generator.frames(streams, info.frames, wanted, sizing)
+        if settings.background is not None:
+            picture = backdrop(settings.background, width, height)
+            frames = before_background(frames, masks, wanted, picture, settings.background_edge)
     else:
         frames = filler(width, height)
     write_clip(out, track(frames, "Frames", max(1, len(wanted))), info.fps, preview=preview)

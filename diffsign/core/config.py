@@ -12,6 +12,7 @@ from pydantic import Field
 
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
+from diffsign.core.scene import require_background
 from diffsign.core.settings import Settings, parse
 from diffsign.core.settings.clean import CleanSettings
 from diffsign.core.settings.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
@@ -125,11 +126,15 @@ def load_videos(config: Config) -> dict[str, VideoRow]:
 
 def load_signers(config: Config) -> dict[str, SignerRow]:
     """Read the sheet of signers and see that every picture is there."""
+    if config.generate.background is not None:
+        require_background(config.generate.background, "generate")
     signers = read_sheet(config.signers, SignerRow)
     for row in signers.values():
         for picture in row.image:
             if not Path(picture).is_file():
                 raise DiffSignError(f"sheet '{config.signers}': signer '{row.signer}' has no picture at '{picture}'.")
+        if row.background is not None:
+            require_background(row.background, f"sheet '{config.signers}', signer '{row.signer}'")
         family = config.resolved_family(config.family_of(row))
         if row.image and family.ip_adapter is None:
             raise DiffSignError(

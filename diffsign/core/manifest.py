@@ -44,6 +44,7 @@ class Manifest(Settings):
     controlnets: dict[ControlName, Located] = Field(default_factory=dict)
     ip_adapter: LocatedAdapter | None = None
     loras: dict[str, Located] = Field(default_factory=dict)
+    motion_adapter: Located | None = None
     clip: Located | None = None
     untrained: bool = Field(
         False, description="The weights are a stand-in: random, or not trained far enough to be judged."
@@ -97,7 +98,7 @@ def is_untrained(manifest: Manifest) -> bool:
 def located(manifest: Manifest) -> list[Located]:
     """Return every part that the manifest names."""
     parts = [manifest.base, *manifest.controlnets.values(), *manifest.loras.values()]
-    parts += [part for part in (manifest.vae, manifest.clip) if part is not None]
+    parts += [part for part in (manifest.vae, manifest.motion_adapter, manifest.clip) if part is not None]
     if manifest.ip_adapter is not None:
         parts += [manifest.ip_adapter.weights, manifest.ip_adapter.image_encoder]
     return parts

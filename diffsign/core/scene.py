@@ -13,6 +13,7 @@ import numpy as np
 
 from diffsign.core.camera import Camera
 from diffsign.core.errors import DiffSignError
+from diffsign.core.files import require_file
 
 #: Colour of a green screen.
 GREEN = "#00b140"
@@ -24,6 +25,17 @@ def parse_colour(colour: str, what: str = "colour") -> tuple[float, float, float
         raise DiffSignError(f"{what} must be a colour written as '#rrggbb' (such as '{GREEN}'), not {colour!r}.")
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return red, green, blue
+
+
+def require_background(background: str, where: str) -> None:
+    """Raise :class:`DiffSignError`, naming ``where`` it was written, unless it is a colour or an existing picture."""
+    try:
+        if background.startswith("#"):
+            parse_colour(background, "background")
+        else:
+            require_file(background, "background picture")
+    except DiffSignError as error:
+        raise DiffSignError(f"{where}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class SignerRow(Settings):
     seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
     ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
 
+    background: str | None = Field(None, description="Colour or picture behind the signer; by default the config's.")
+
     @field_validator("image", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

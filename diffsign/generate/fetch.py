@@ -12,7 +12,15 @@ from diffsign.core.manifest import Located, LocatedAdapter, Manifest
 from diffsign.core.settings.family import ControlName, Family, Weights
 from diffsign.core.settings.generate import FetchSettings
 from diffsign.generate.locate import Finder, Missing, NotAtHand
-from diffsign.generate.match import check_adapter, check_base, check_clip, check_controlnet, check_lora, check_vae
+from diffsign.generate.match import (
+    check_adapter,
+    check_base,
+    check_clip,
+    check_controlnet,
+    check_lora,
+    check_motion_adapter,
+    check_vae,
+)
 from diffsign.generate.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, read_json, weight_names
 
 log = logging.getLogger(__name__)
@@ -132,6 +140,14 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
     lora_at = None
     if lora is not None:
         lora_at = find(lambda: finder.file(family.loras[lora], f"the LoRA '{lora}'", f"{where}.loras.{lora}"))
+    motion_at = None
+    if settings.motion_adapter:
+        if family.motion_adapter is None:
+            raise DiffSignError(
+                f"model family '{name}' has no motion_adapter, which temporal: animatediff needs; "
+                f"set {where}.motion_adapter, or choose another temporal mode."
+            )
+        motion_at = network(family.motion_adapter, "the motion module", "motion_adapter", DIFFUSERS_STEMS)
     clip_at = None
     if settings.clip and family.clip is not None:
         clip_at = network(family.clip, "the CLIP that judges", "clip", TRANSFORMERS_STEMS, ["*.json", "*.txt"])
@@ -166,6 +182,10 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
     loras = {}
     if lora is not None and lora_at is not None:
         loras[lora] = located(lora_at, family.loras[lora].id, check_lora(lora_at[0], lora, base))
+    motion_adapter = None
+    if motion_at is not None and family.motion_adapter is not None:
+        size = check_motion_adapter(motion_at[0], family.motion_adapter.variant, base)
+        motion_adapter = located(motion_at, family.motion_adapter.id, size)
     clip = None
     if clip_at is not None and family.clip is not None:
         clip = located(clip_at, family.clip.id, check_clip(clip_at[0], family.clip.variant))
@@ -183,5 +203,6 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
         controlnets=nets,
         ip_adapter=found_adapter,
         loras=loras,
+        motion_adapter=motion_adapter,
         clip=clip,
     )

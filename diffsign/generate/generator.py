@@ -67,6 +67,12 @@ class Generator:
             control_end=settings.control_end,
         )
         self.seed = manifest.family.seed if settings.seed is None else settings.seed
+        if self.sampling.guidance_scale <= 1 and conditioning.negative not in ("", manifest.family.negative_prompt):
+            log.warning(
+                "The negative words “%s” have no effect: guidance is off (guidance_scale %g, needed above 1).",
+                conditioning.negative,
+                self.sampling.guidance_scale,
+            )
         self.avatar = avatar
         if settings.starting_noise == "mesh" and avatar is None:
             raise DiffSignError("noise mesh moves with the signer's surface: give --motion and --body.")

@@ -33,6 +33,7 @@ class Base:
         architecture: which pipeline runs it.
         cross_attention_dim: width of the embeddings that the UNet attends to.
         block_out_channels: channels of the UNet's levels.
+        layers_per_block: of each level.
         latent_channels: channels of a latent.
         cross_attentions: number of cross-attention layers of the UNet.
     """
@@ -40,6 +41,7 @@ class Base:
     architecture: Architecture
     cross_attention_dim: int
     block_out_channels: tuple[int, ...]
+    layers_per_block: int
     latent_channels: int
     cross_attentions: int
 
@@ -112,6 +114,7 @@ def check_base(folder: Path, variant: str | None, own_vae: bool) -> tuple[Base, 
         architecture=architecture,
         cross_attention_dim=attended,
         block_out_channels=tuple(unet["block_out_channels"]),
+        layers_per_block=unet.get("layers_per_block", 2),
         latent_channels=unet["in_channels"],
         cross_attentions=sum(name.endswith("attn2.to_k.weight") for name in shapes),
     )
@@ -158,6 +161,28 @@ def check_controlnet(folder: Path, name: str, variant: str | None, base: Base) -
         raise DiffSignError(f"ControlNet for {name} '{folder}' has other channels than the base model's UNet.")
     if not any(name.startswith("controlnet_cond_embedding") for name in shapes):
         raise DiffSignError(f"ControlNet for {name} '{folder}': its weights are not those of a ControlNet.")
+    return size
+
+
+def check_motion_adapter(folder: Path, variant: str | None, base: Base) -> int:
+    """Check that a motion module belongs to the base model; return its size in bytes."""
+    config, shapes, size = read_network(folder, "the motion module", DIFFUSERS_STEMS, variant)
+    kind = config.get("_class_name")
+    if kind != "MotionAdapter":
+        raise DiffSignError(f"motion module '{folder}' is a {kind}; a MotionAdapter was expected.")
+    if base.architecture != "sd":
+        raise DiffSignError(
+            "temporal: animatediff works with Stable Diffusion 1.x only: diffusers has no AnimateDiff with ControlNets "
+            "for SDXL; choose another temporal mode, or another family."
+        )
+    channels, layers = tuple(config.get("block_out_channels", ())), config.get("motion_layers_per_block")
+    if channels != base.block_out_channels or layers != base.layers_per_block:
+        raise DiffSignError(
+            f"motion module '{folder}' is for a UNet with channels {channels} and {layers} layers a block; the base "
+            f"model has {base.block_out_channels} and {base.layers_per_block}."
+        )
+    if not any("motion_modules" in name for name in shapes):
+        raise DiffSignError(f"motion module '{folder}': its weights are not those of a motion module.")
     return size
 
 

@@ -126,6 +126,20 @@ def _adapter_state(path: Path) -> dict[str, dict[str, torch.Tensor]]:
     return state
 
 
+def _with_motion(manifest: Manifest, parts: dict[str, Any], dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """Return the pipeline that denoises frames together, and its parts: those of one frame, and the motion module."""
+    if manifest.motion_adapter is None:
+        raise DiffSignError(
+            f"the manifest of family '{manifest.name}' holds no motion module, which temporal: animatediff needs; "
+            "fetch it with --motion-adapter."
+        )
+    diffusers = library("diffusers")
+    variant = manifest.family.motion_adapter.variant if manifest.family.motion_adapter else None
+    adapter = _read(diffusers.MotionAdapter, Path(manifest.motion_adapter.path), variant, dtype)
+    kept = ("vae", "text_encoder", "tokenizer", "unet", "controlnet", "scheduler")
+    return diffusers.AnimateDiffControlNetPipeline, {name: parts[name] for name in kept} | {"motion_adapter": adapter}
+
+
 def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool) -> Any:
     """Load the pipeline for one signer.
 
@@ -167,7 +181,10 @@ def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool
         parts |= {"text_encoder_2": None, "tokenizer_2": None, "add_watermarker": False}
     else:
         parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    pipeline = pipeline_class(manifest.architecture)(**parts)
+    pipeline_kind = pipeline_class(manifest.architecture)
+    if settings.temporal == "animatediff":
+        pipeline_kind, parts = _with_motion(manifest, parts, dtype)
+    pipeline = pipeline_kind(**parts)
     pipeline.set_progress_bar_config(disable=True)
     if pictures:
         if manifest.ip_adapter is None:
@@ -195,6 +212,8 @@ def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool
 def _place(pipeline: Any, settings: GenerateSettings, device: torch.device) -> None:
     if settings.vae_tiling:
         pipeline.vae.enable_tiling()
+    if settings.vae_slicing:
+        pipeline.vae.enable_slicing()
     if settings.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif settings.offload == "sequential":

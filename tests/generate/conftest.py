@@ -139,6 +139,13 @@ def write_tiny_family(folder, xl=False):
                 torch.nn.init.normal_(parameter, std=0.1)  # as trained: untrained ones are zero and steer nothing
             torch.nn.init.normal_(net.controlnet_cond_embedding.conv_out.weight, std=0.5)
             net.save_pretrained(folder / name)
+        diffusers.MotionAdapter(
+            block_out_channels=(32, 64),
+            motion_layers_per_block=1,
+            motion_norm_num_groups=8,
+            motion_num_attention_heads=2,
+            use_motion_mid_block=False,
+        ).save_pretrained(folder / "motion")
         vision = transformers.CLIPVisionConfig(
             hidden_size=HIDDEN,
             intermediate_size=32,
@@ -165,6 +172,7 @@ def tiny_definition(folder, **changes):
             "file": "plain.safetensors",
             "image_encoder": {"id": str(folder / "image_encoder")},
         },
+        "motion_adapter": {"id": str(folder / "motion")},
         "presets": {"paper": {"steps": 2, "guidance_scale": 3.0}},
         "negative_prompt": "low quality",
     }
@@ -176,8 +184,9 @@ class Tiny:
     folder: Path
     xl: bool
 
-    def fetch(self, **changes):
-        return fetch_family("tiny", tiny_definition(self.folder, **changes), FetchSettings())
+    def fetch(self, motion_adapter_too=False, **changes):
+        settings = FetchSettings(motion_adapter=motion_adapter_too)
+        return fetch_family("tiny", tiny_definition(self.folder, **changes), settings)
 
     def copy(self, to):
         shutil.copytree(self.folder, to)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -202,3 +203,68 @@ def test_cross_frame_leaves_the_adapter_in_place(sd, picture, clips):
         assert kinds == {"attn1": "CrossFrameAttention", "attn2": "IPAdapterAttnProcessor2_0"}
         made.append(whole(generator, clips, Sizing.of(24, 16, generator.factor)))
     assert (made[0] != made[1]).any()
+
+
+# AnimateDiff
+
+
+@pytest.fixture(scope="module")
+def moving(sd):
+    return sd.fetch(motion_adapter_too=True)
+
+
+@pytest.fixture
+def short_windows(monkeypatch):
+    """Windows of 3 that overlap by 1, so that 5 frames are more than one."""
+    monkeypatch.setattr(
+        "diffsign.generate.generator.overlapping_windows", lambda total: overlapping_windows(total, 3, 1)
+    )
+
+
+def test_animatediff_sees_pictures_controls_and_neighbours(sd, moving, picture, clips):
+    signer = encode_signer(moving, [picture], text="a man", device="cpu")
+    sizing = Sizing.of(24, 16, 2)
+    made = {}
+    for name, settings in {
+        "all": {},
+        "no picture": {"ip_adapter_scale": 0.0},
+        "one control": {"controls": {"pose": 1.0}},
+        "alone": {"temporal": "none", "noise": "frame"},
+    }.items():
+        generator = Generator(moving, signer, GenerateSettings(**CPU | {"temporal": "animatediff"} | settings))
+        made[name] = whole(generator, clips, sizing)
+        assert made[name].shape == (5, 16, 24, 3) and made[name].std() > 0
+    for name in made.keys() - {"all"}:
+        assert np.abs(made["all"].astype(int) - made[name]).max() > 4, name
+
+
+def test_animatediff_is_the_same_in_chunks(moving, worded, clips, short_windows):
+    generator = Generator(moving, worded, GenerateSettings(**CPU, temporal="animatediff"))
+    assert len(generator.windows(5)) == 2
+    sizing = Sizing.of(24, 16, generator.factor)
+    result = whole(generator, clips, sizing)
+    for chunks in (2, 5):
+        assert np.array_equal(in_chunks(generator, clips, sizing, chunks), result)
+
+
+def test_motion_modules_start_from_noise_of_each_frame():
+    assert GenerateSettings(temporal="animatediff").starting_noise == "frame"
+    assert GenerateSettings(temporal="animatediff", noise="shared").starting_noise == "shared"
+
+
+def test_a_missing_or_foreign_motion_module_is_said(sd, sdxl, worded, own, clips):
+    with pytest.raises(DiffSignError, match="no motion_adapter, which temporal: animatediff needs"):
+        sd.fetch(motion_adapter_too=True, motion_adapter=None)
+    with pytest.raises(DiffSignError, match="fetch it with --motion-adapter"):
+        Generator(sd.fetch(), worded, GenerateSettings(**CPU, temporal="animatediff"))
+    with pytest.raises(DiffSignError, match=r"Missing are the motion module '/nowhere'"):
+        sd.fetch(motion_adapter_too=True, motion_adapter={"id": "/nowhere"})
+    with pytest.raises(DiffSignError, match=r"Stable Diffusion 1\.x only"):
+        sdxl.fetch(motion_adapter_too=True)
+    with pytest.raises(DiffSignError, match="is a ControlNetModel; a MotionAdapter was expected"):
+        sd.fetch(motion_adapter_too=True, motion_adapter={"id": str(sd.folder / "pose")})
+    diffusers.MotionAdapter(
+        block_out_channels=(32, 64, 64), motion_layers_per_block=1, motion_norm_num_groups=8
+    ).save_pretrained(own.folder / "motion")
+    with pytest.raises(DiffSignError, match=r"is for a UNet with channels \(32, 64, 64\) and 1 layers"):
+        own.fetch(motion_adapter_too=True)

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.core.appearance import dress, random_appearance, rest_of
+from diffsign.core.background import load_background
 from diffsign.core.camera import Camera
 from diffsign.core.clip import read_clip, write_clip
 from diffsign.core.errors import DiffSignError
@@ -12,7 +13,7 @@ from diffsign.core.keypoints import FACE
 from diffsign.core.motion import Motion, save_motion
 from diffsign.core.settings.appearance import Appearance
 from diffsign.core.settings.render import RenderSettings
-from diffsign.render import avatar_scene, load_background, overlay, render_avatar
+from diffsign.render import avatar_scene, overlay, render_avatar
 
 
 def some_motion(body, frames=3, size=96, sha=None):

@@ -52,6 +52,7 @@ def test_chunks_become_jobs(small):
     ("mistake", "complaint"),
     [
         ({"ingst": {}}, "unknown key 'ingst' (did you mean 'ingest'?)"),
+        ({"generate": {"background": "wall.png"}}, "generate: background picture 'wall.png' does not exist"),
         ({"family": {"text": "sd16"}}, "there is no model family 'sd16' (did you mean 'sd15'?)"),
     ],
 )
@@ -68,6 +69,7 @@ def test_mistakes_in_the_config_end_in_one_sentence(small, mistake, complaint):
     [
         ("video\tpath\na\tnone.mp4\n", SIGNERS, "video 'a' has no file at 'none.mp4'"),
         (VIDEOS, "signer\timage\ns\tnone.png\n", "signer 's' has no picture at 'none.png'"),
+        (VIDEOS, "signer\ttext\tbackground\ns\ta man\t#12345\n", "signer 's': background must be a colour"),
     ],
 )
 def test_mistakes_in_the_sheets_end_in_one_sentence(small, videos, signers, complaint):

@@ -93,6 +93,9 @@ class Family(Settings):
     controlnets: dict[ControlName, ControlNetWeights] = Field(description="ControlNet of each control.")
     ip_adapter: IPAdapterWeights | None = Field(None, description="For signers given by a picture.")
     loras: dict[str, LoRAWeights] = Field({}, description="LoRAs that presets may name.")
+    motion_adapter: Weights | None = Field(
+        None, description="Motion module in the layout of AnimateDiff, for temporal: animatediff."
+    )
     clip: Weights | None = Field(None, description="CLIP model that judges the result.")
     presets: dict[str, Preset] = Field(min_length=1, description="Ways to sample, by name.")
     preset: str = Field("paper", description="The preset used unless told otherwise.")
@@ -165,6 +168,7 @@ BUILT_IN: dict[str, dict[str, Any]] = {
             "image_encoder": {"id": "h94/IP-Adapter", "subfolder": "models/image_encoder"},
         },
         "loras": {"lcm": {"id": "latent-consistency/lcm-lora-sdv1-5", "file": "pytorch_lora_weights.safetensors"}},
+        "motion_adapter": {"id": "guoyww/animatediff-motion-adapter-v1-5-3"},
         "clip": {"id": "openai/clip-vit-large-patch14"},
         "presets": {
             "paper": {

@@ -19,6 +19,7 @@ class FetchSettings(Settings):
     ip_adapter: bool = Field(True, description="The IP-Adapter and its image encoder, for signers given by pictures.")
     clip: bool = Field(False, description="The CLIP model that judges the result.")
     preset: str | None = Field(None, description="Preset whose LoRA is needed; by default the family's.")
+    motion_adapter: bool = Field(False, description="The motion module, for temporal: animatediff.")
 
 
 class GenerateSettings(Settings):
@@ -48,10 +49,30 @@ class GenerateSettings(Settings):
     )
     key_every: int = Field(8, ge=1, le=1000, description="Distance of the key frames of cross-frame, in frames.")
     width: int | None = Field(
-        None, ge=64, le=4096, multiple_of=8, description="Width in pixels; alone, the height follows the clip's shape."
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        description="Width in pixels, as many 8s as there are latents; alone, the height follows the clip's shape.",
     )
     height: int | None = Field(
-        None, ge=64, le=4096, multiple_of=8, description="Height in pixels; alone, the width follows the clip's shape."
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        description="Height in pixels, as many 8s as there are latents; alone, the width follows the clip's shape.",
+    )
+    background: str | None = Field(
+        None,
+        description="Colour ('#rrggbb') or picture to put behind the signer, whom the avatar's mask cuts out; by "
+        "default what the model draws.",
+    )
+    background_edge: float = Field(
+        0.01,
+        ge=0,
+        le=0.1,
+        description="How far beyond the avatar the signer is kept before a background, and over how far it fades, as a "
+        "share of the shorter side.",
     )
     batch_size: int = Field(8, ge=1, le=256, description="Frames denoised together; less for less memory.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
@@ -60,6 +81,7 @@ class GenerateSettings(Settings):
         "none", description="Keep networks in main memory while they wait (model), or every layer (sequential, slow)."
     )
     vae_tiling: bool = Field(False, description="Decode large pictures in tiles, for small cards.")
+    vae_slicing: bool = Field(False, description="Decode the frames of a batch one by one, for small cards.")
     compile: bool = Field(
         False, description="Compile the networks with torch.compile; pays off for long clips on GPUs."
     )
@@ -68,6 +90,13 @@ class GenerateSettings(Settings):
     def starting_noise(self) -> Literal["shared", "mesh", "frame"]:
         """What frames start from. Motion modules are trained on noise of each frame's own."""
         return self.noise or ("frame" if self.temporal == "animatediff" else "shared")
+
+    @field_validator("background")
+    @classmethod
+    def _backdrop(cls, value: str | None) -> str | None:
+        if value is not None and (value == "transparent" or not value):
+            raise ValueError("it must be a colour written as '#rrggbb' or the path of a picture")
+        return value
 
     @field_validator("controls")
     @classmethod
