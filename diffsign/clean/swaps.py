@@ -16,25 +16,32 @@ HANDS = np.r_[LEFT_HAND], np.r_[RIGHT_HAND]
 CAP_M = 0.25
 #: What a swapped frame costs, in metres: without evidence the detector is right.
 PRIOR_M = 0.01
+#: What it costs that a hand is where nothing was seen to be: less than a jump, more than a movement.
+UNKNOWN_M = 0.1
 
 
-def _distance(a: np.ndarray, b: np.ndarray, cap: float) -> np.ndarray:
-    """Return the median distance over points of (..., N, 2), at most ``cap``; 0 where no point is in both."""
+def _distance(a: np.ndarray, b: np.ndarray, metre: float) -> np.ndarray:
+    """Return the median distance over points of (..., N, 2) in pixels, ``metre`` pixels to the metre.
+
+    Distances are capped, and 0 where ``a`` is missing. Where ``a`` is seen and ``b`` is not they have a fixed value:
+    what cannot be compared must not look like a perfect match.
+    """
     distance = np.linalg.norm(a - b, axis=-1)
     known = np.isfinite(distance).any(axis=-1)
     median = np.nanmedian(np.where(known[..., None], distance, 0.0), axis=-1)
-    return np.where(known, np.minimum(median, cap), 0.0)
+    seen = np.isfinite(a[..., 0]).any(axis=-1)
+    return metre * np.where(known, np.minimum(median / metre, CAP_M), np.where(seen, UNKNOWN_M, 0.0))
 
 
 def find_swaps(
-    left: np.ndarray, right: np.ndarray, pixels_per_metre: float, anchors: tuple[np.ndarray, np.ndarray] | None = None
+    left: np.ndarray, right: np.ndarray, metre: float, anchors: tuple[np.ndarray, np.ndarray] | None = None
 ) -> np.ndarray:
     """Tell in which frames of a shot left and right are exchanged.
 
     Args:
         left: (T, N, 2) pixels of the left side, NaN where missing.
         right: (T, N, 2) of the right side.
-        pixels_per_metre: of the signer.
+        metre: pixels that a metre takes.
         anchors: (T, 2) where the first point of each side should be (the body's wrists), if known.
 
     Returns:
@@ -44,18 +51,17 @@ def find_swaps(
     frames = len(left)
     swapped = np.zeros(frames, dtype=bool)
     present = np.flatnonzero(np.isfinite(left[..., 0]).any(axis=1) | np.isfinite(right[..., 0]).any(axis=1))
-    if len(present) == 0 or not np.isfinite(pixels_per_metre):
+    if len(present) == 0 or not np.isfinite(metre):
         return swapped
     left, right = left[present], right[present]
-    cap = CAP_M * pixels_per_metre
     cost = np.zeros((len(present), 2))
-    cost[:, 1] = PRIOR_M * pixels_per_metre
+    cost[:, 1] = PRIOR_M * metre
     if anchors is not None:
         at_left, at_right = (anchor[present, None] for anchor in anchors)
-        cost[:, 0] += _distance(left[:, :1], at_left, cap) + _distance(right[:, :1], at_right, cap)
-        cost[:, 1] += _distance(left[:, :1], at_right, cap) + _distance(right[:, :1], at_left, cap)
-    same = _distance(left[1:], left[:-1], cap) + _distance(right[1:], right[:-1], cap)
-    crossed = _distance(left[1:], right[:-1], cap) + _distance(right[1:], left[:-1], cap)
+        cost[:, 0] += _distance(left[:, :1], at_left, metre) + _distance(right[:, :1], at_right, metre)
+        cost[:, 1] += _distance(left[:, :1], at_right, metre) + _distance(right[:, :1], at_left, metre)
+    same = _distance(left[1:], left[:-1], metre) + _distance(right[1:], right[:-1], metre)
+    crossed = _distance(left[1:], right[:-1], metre) + _distance(right[1:], left[:-1], metre)
     total, came_from = cost[0], np.zeros((len(present), 2), dtype=int)
     for t in range(1, len(present)):
         step = total[:, None] + np.array([[same[t - 1], crossed[t - 1]], [crossed[t - 1], same[t - 1]]])

@@ -18,6 +18,22 @@ def rotmat_to_rotvec(rotmat: np.ndarray) -> np.ndarray:
     return flat.reshape(*rotmat.shape[:-2], 3)
 
 
+def bridge_rotations(rotations: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Replace rotations (T, J, 3, 3) of frames that are not ``good`` (T,) by slerp; the ends hold."""
+    if good.all() or not good.any():
+        return rotations
+    known = np.flatnonzero(good)
+    frames = np.arange(len(rotations))
+    after = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
+    before = np.clip(after - 1, 0, len(known) - 1)
+    before = np.where(frames <= known[0], 0, before)
+    start, stop = known[before], known[after]
+    share = np.where(stop > start, (frames - start) / np.maximum(stop - start, 1), 0.0)
+    turn = rotmat_to_rotvec(np.swapaxes(rotations[start], -1, -2) @ rotations[stop])
+    bridged = rotations[start] @ rotvec_to_rotmat(np.clip(share, 0, 1)[:, None, None] * turn)
+    return np.where(good[:, None, None, None], rotations, bridged)
+
+
 def cross_matrix(vector: np.ndarray) -> np.ndarray:
     """Return the matrices (..., 3, 3) that multiply like ``vector × ·``, for vectors (..., 3)."""
     matrix = np.zeros((*vector.shape, 3), dtype=vector.dtype)

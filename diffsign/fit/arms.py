@@ -14,6 +14,7 @@ from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.fit.objective import Objective, State
 from diffsign.fit.priors import bending
 from diffsign.fit.targets import BONES, Targets
+from diffsign.fit.unseen import spread, steps_between
 
 #: Collar, shoulder, elbow, wrist, which way the resting arm points along x.
 CHAINS = {"left": (13, 16, 18, 20, 1.0), "right": (14, 17, 19, 21, -1.0)}
@@ -38,14 +39,12 @@ def place_arms(objective: Objective, state: State) -> State:
         inner = np.swapaxes(parent, -1, -2) @ directions.swapaxes(-1, -2)
         shoulders, elbows = arm_rotations(np.swapaxes(inner, -1, -2), sign)
         cost = penalty + prior_cost(objective, rotations[frames], shoulder, elbow, shoulders, elbows)
-        change = np.diff(frames)
-        path = cheapest_path(cost, directions.reshape(*directions.shape[:2], 6), change)
+        steps = steps_between(frames, objective.targets.starts)
+        path = cheapest_path(cost, directions.reshape(*directions.shape[:2], 6), steps)
         rows = np.arange(len(frames))
-        at = np.arange(len(rotations))
-        # Frames between take the arm of the nearest frame that shows it.
-        nearest = np.abs(at[:, None] - frames).argmin(1)
-        rotations[:, shoulder] = shoulders[rows, path][nearest]
-        rotations[:, elbow] = elbows[rows, path][nearest]
+        rotations[frames, shoulder], rotations[frames, elbow] = shoulders[rows, path], elbows[rows, path]
+        arm = [shoulder, elbow]
+        rotations[:, arm] = spread(rotations[:, arm], seen, objective.targets.starts)
     return State(rotations, state.transl, state.expression, state.betas, state.log_focal)
 
 
@@ -118,7 +117,10 @@ def prior_cost(
 
 
 def cheapest_path(cost: np.ndarray, features: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Return (n,) the choices whose cost (n, C) and squared changes of ``features`` (n, C, F) are least in sum."""
+    """Return (n,) the choices whose cost (n, C) and squared changes of ``features`` (n, C, F) are least in sum.
+
+    Changes count by the frames between, ``gaps`` (n − 1,): not at all where they are infinite.
+    """
     total, back = cost[0], []
     for t in range(1, len(cost)):
         change = np.sum((features[t][:, None] - features[t - 1][None]) ** 2, -1)

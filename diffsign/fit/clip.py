@@ -11,7 +11,7 @@ from diffsign.core import keypoints as kp
 from diffsign.core.camera import LOOK_ALONG_MINUS_Z, Camera
 from diffsign.core.cuts import shot_starts
 from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import FACE, Change, Keypoints
+from diffsign.core.keypoints import FACE, Keypoints
 from diffsign.core.motion import Motion
 from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
@@ -26,6 +26,7 @@ from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
 from diffsign.fit.solve import minimise
 from diffsign.fit.targets import Targets, find_targets
+from diffsign.fit.unseen import bridge_hands, parts_seen
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ def fit_motion(
     else:
         layout = Layout(joints, model.expressions, shape=True, focal=settings.focal_length is None)
         state = anneal(objective, state, settings, layout)
+    state = bridge_hands(state, targets, 1 / keypoints.fps)
     return finish(objective, state, keypoints, usable, body)
 
 
@@ -202,16 +204,6 @@ def blend(whole: State, part: State, start: int, shared: int) -> State:
     transl[at] += weight[:, None] * (part.transl - transl[at])
     expression[at] += weight[:, None] * (part.expression - expression[at])
     return replace(whole, rotations=rotations, transl=transl, expression=expression)
-
-
-def parts_seen(keypoints: Keypoints, weight: np.ndarray) -> np.ndarray:
-    """(T, 4) bool: at least a third of what the clip shows of a part was seen in the frame, and not filled in."""
-    real = (weight > 0) & (keypoints.changes & Change.FILLED == 0)
-    seen = []
-    for part in (kp.BODY, kp.LEFT_HAND, kp.RIGHT_HAND, kp.FACE):
-        count = real[:, part].sum(1)
-        seen.append(count >= max(1.0, np.quantile(count, 0.9) / 3))
-    return np.stack(seen, axis=1)
 
 
 def finish(

@@ -20,6 +20,7 @@ from diffsign.fit.hinges import HANDS
 from diffsign.fit.objective import Layout, Objective, State
 from diffsign.fit.solve import minimise_each
 from diffsign.fit.targets import BONES, Targets
+from diffsign.fit.unseen import spread, steps_between
 
 #: Wrist rotations to start from: turn about the forearm, then bend, radians.
 TWISTS, BENDS = (-1.6, -0.8, 0.0, 0.8, 1.6), (-0.6, 0.6)
@@ -59,7 +60,7 @@ def place_hands(objective: Objective, state: State) -> State:
 
 
 def place_hand(objective: Objective, state: State, part: slice, first: int, wrist: int, frames: np.ndarray) -> State:
-    """Set one hand in ``frames`` (n,); the other frames take the nearest one's."""
+    """Set one hand in ``frames`` (n,); the others turn from one to the next."""
     turned = palm_rotations(objective, state, part, wrist, frames)
     bent = place_fingers(objective, state, part, first, wrist, frames, turned, HAND_STAGE)
     rows = np.repeat(frames, KEPT)
@@ -76,11 +77,12 @@ def place_hand(objective: Objective, state: State, part: slice, first: int, wris
     found = hands.rotations[:, joints].reshape(len(frames), KEPT, len(joints), 3, 3)
     # The wrist is compared in the world, where a moving forearm does not count as change.
     world = objective.pose(hands).rotations[:, wrist].reshape(len(frames), KEPT, 9)
-    path = cheapest_path(cost.reshape(len(frames), KEPT) / 25.0, world, np.diff(frames))
-    best = found[np.arange(len(frames)), path]
-    nearest = np.abs(np.arange(len(state.transl))[:, None] - frames).argmin(1)
+    starts = objective.targets.starts
+    path = cheapest_path(cost.reshape(len(frames), KEPT) / 25.0, world, steps_between(frames, starts))
     rotations = state.rotations.copy()
-    rotations[:, joints] = best[nearest]
+    rotations[frames[:, None], joints] = found[np.arange(len(frames)), path]
+    known = np.isin(np.arange(len(rotations)), frames)
+    rotations[:, joints] = spread(rotations[:, joints], known, starts)
     return replace(state, rotations=rotations)
 
 

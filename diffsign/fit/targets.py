@@ -15,6 +15,9 @@ IGNORED = ("neck", "mid_hip", "right_hip", "left_hip")
 CONTOUR = slice(kp.FACE.start, kp.FACE.start + 17)
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
+#: Metres beyond which no point of a body lies from its part's origin.
+FAR = 100.0
+
 _ARMS = [("shoulder", "elbow"), ("elbow", "wrist")]
 #: (parent, child) of every bone whose direction a detector guesses in 3D.
 BONES: list[tuple[int, int]] = [
@@ -39,29 +42,35 @@ class Targets:
         weight: (T, 137) confidence, 0 where a point does not pull.
         direction: (T, M, 3) unit vectors in world axes along :data:`BONES`.
         direction_weight: (T, M) confidence.
-        joined: (T − 2,) float, 0 where the three frames from t on span a cut.
+        starts: (T,) bool, frames that have nothing to do with the one before them: a shot begins.
     """
 
     xy: np.ndarray
     weight: np.ndarray
     direction: np.ndarray
     direction_weight: np.ndarray
-    joined: np.ndarray
+    starts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.xy)
 
+    @property
+    def joined(self) -> np.ndarray:
+        """(T − 2,) float, 0 where the three frames from t on span a cut."""
+        return 1.0 - (self.starts[1:-1] | self.starts[2:]).astype(float) if len(self) > 2 else np.zeros(0)
+
     def window(self, start: int, stop: int) -> Targets:
         """Return the targets of frames ``start`` to ``stop``."""
         cut = slice(start, stop)
-        joined = self.joined[start : max(start, stop - 2)]
-        return Targets(self.xy[cut], self.weight[cut], self.direction[cut], self.direction_weight[cut], joined)
+        return Targets(
+            self.xy[cut], self.weight[cut], self.direction[cut], self.direction_weight[cut], self.starts[cut]
+        )
 
     def frames(self, chosen: np.ndarray) -> Targets:
         """Return the targets of single frames (n,), no longer joined in time."""
-        joined = np.zeros(max(0, len(chosen) - 2))
+        alone = np.ones(len(chosen), dtype=bool)
         return Targets(
-            self.xy[chosen], self.weight[chosen], self.direction[chosen], self.direction_weight[chosen], joined
+            self.xy[chosen], self.weight[chosen], self.direction[chosen], self.direction_weight[chosen], alone
         )
 
 
@@ -92,12 +101,13 @@ def find_targets(
     if keypoints.world is not None:
         ends = np.array(BONES)
         world = keypoints.world.astype(np.float64)
-        bone = np.nan_to_num((world[:, ends[:, 1], :3] - world[:, ends[:, 0], :3]) @ camera_rotation)
+        known = np.isfinite(world).all(-1) & (np.abs(world) < FAR).all(-1)
+        world = np.where(known[..., None], world, 0.0)
+        bone = (world[:, ends[:, 1], :3] - world[:, ends[:, 0], :3]) @ camera_rotation
         length = np.linalg.norm(bone, axis=-1)
         sure = np.minimum(world[:, ends[:, 0], 3], world[:, ends[:, 1], 3])
         direction = bone / np.maximum(length, 1e-9)[..., None]
         # A hand's own 3D is kept only where the hand is seen in the picture.
         shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
         direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
-    joined = 1.0 - (starts[1:-1] | starts[2:]).astype(float) if len(xy) > 2 else np.zeros(0)
-    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, joined)
+    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, starts)

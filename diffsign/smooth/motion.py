@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffsign.core.motion import Motion
-from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.core.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.smooth import SmoothSettings
-from diffsign.smooth.filters import bridge_rotations, bridge_values, filter_rotations, filter_values
+from diffsign.smooth.filters import bridge_values, filter_rotations, filter_values
 
 #: Joints of SMPL-X's order that move as a group: trunk, arms and legs; jaw and eyes; wrists and fingers.
 FACE_JOINTS = np.array([22, 23, 24])

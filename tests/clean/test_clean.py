@@ -168,6 +168,17 @@ def test_one_hand_under_the_other_name(truth: np.ndarray) -> None:
     np.testing.assert_array_equal(result.points, expected.astype(np.float32))
 
 
+@pytest.mark.parametrize("unseen", ["left", "right"])
+def test_a_hand_beside_its_wrist_stays_when_the_other_is_out_of_the_picture(truth: np.ndarray, unseen: str) -> None:
+    """What cannot be compared, the other wrist, is no reason to think that the hand is the other one."""
+    points = truth.copy()
+    points[:, LEFT_HAND if unseen == "left" else RIGHT_HAND] = 0
+    points[:, BODY_NAMES.index(f"{unseen}_wrist")] = 0
+    rng = np.random.default_rng(0)
+    points[:, BODY_NAMES.index("left_wrist" if unseen == "right" else "right_wrist"), :2] += rng.normal(0, 6, (72, 2))
+    assert not (clean_keypoints(as_keypoints(points), RAW).changes & Change.SWAPPED).any()
+
+
 def test_swapped_arms(truth: np.ndarray) -> None:
     points = truth.copy()
     left, right = ([BODY_NAMES.index(f"{side}_{joint}") for joint in ("elbow", "wrist")] for side in ("left", "right"))

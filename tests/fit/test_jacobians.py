@@ -56,7 +56,7 @@ def problem():
         rng.uniform(0, 1, (FRAMES, 137)),
         direction,
         rng.uniform(0, 1, direction.shape[:2]),
-        np.ones(FRAMES - 2),
+        np.arange(FRAMES) == 0,
     )
     hands = HandPrior.of(model.joint_rest)
     centre = np.array([256.0, 256.0])

@@ -7,10 +7,10 @@ import pytest
 
 from diffsign.core.camera import Camera
 from diffsign.core.motion import Motion
-from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.core.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.smooth import SmoothSettings
 from diffsign.smooth import smooth_motion
-from diffsign.smooth.filters import bridge_rotations, filter_rotations, filter_values, window_weights
+from diffsign.smooth.filters import filter_rotations, filter_values, window_weights
 
 FPS = 24.0
 

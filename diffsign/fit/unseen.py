@@ -1,0 +1,78 @@
+"""What a frame does not show: which parts, and what stands in for them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from diffsign.core import keypoints as kp
+from diffsign.core.keypoints import Change, Keypoints
+from diffsign.core.rotations import bridge_rotations
+from diffsign.fit.hinges import HANDS
+from diffsign.fit.objective import State
+from diffsign.fit.targets import Targets
+
+#: A part is seen when so much is seen of what the clip shows of it in its better frames.
+SHARE = 1 / 3
+#: A hand unseen for longer (seconds) relaxes, by the prior; before that it goes from one handshape to the next.
+LONGEST = 1.0
+
+
+def parts_seen(keypoints: Keypoints, weight: np.ndarray) -> np.ndarray:
+    """Return (T, 4) bool, whether body, left hand, right hand and face were seen, and not filled in by cleaning."""
+    real = (weight > 0) & (keypoints.changes & Change.FILLED == 0)
+    seen = []
+    for part in (kp.BODY, kp.LEFT_HAND, kp.RIGHT_HAND, kp.FACE):
+        count = real[:, part].sum(1)
+        seen.append(count >= max(1.0, SHARE * np.quantile(count, 0.9)))
+    return np.stack(seen, axis=1)
+
+
+def spread(rotations: np.ndarray, known: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Turn rotations (T, J, 3, 3) from each of the frames ``known`` (T,) to the next, shot by shot.
+
+    Before the first and after the last known frame of a shot they stay; a shot without any keeps what it has.
+    """
+    out = rotations.copy()
+    for start, stop in shots(starts):
+        out[start:stop] = bridge_rotations(rotations[start:stop], known[start:stop])
+    return out
+
+
+def shots(starts: np.ndarray) -> list[tuple[int, int]]:
+    """Return first frame and end of each shot, from where shots begin (T,)."""
+    edges = np.unique([0, *np.flatnonzero(starts), len(starts)]).tolist()
+    return list(itertools.pairwise(edges))
+
+
+def steps_between(frames: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return (n − 1,) how many frames lie from each of ``frames`` (n,) to the next; infinitely many across a cut."""
+    shot = np.cumsum(starts)[frames]
+    return np.where(np.diff(shot) > 0, np.inf, np.diff(frames).astype(float))
+
+
+def bridge_hands(state: State, targets: Targets, seconds: float) -> State:
+    """Turn wrist and fingers evenly through the frames in which a hand is unseen for less than :data:`LONGEST`.
+
+    The prior alone would open the hand and close it again within a quarter of a second.
+
+    Args:
+        state: as fitted.
+        targets: that it was fitted to.
+        seconds: a frame's length.
+    """
+    rotations = state.rotations.copy()
+    for side, (first, wrist) in HANDS.items():
+        part = kp.LEFT_HAND if side == "left" else kp.RIGHT_HAND
+        joints = np.array([wrist, *range(first, first + 15)])
+        shown = np.flatnonzero((targets.weight[:, part] > 0).any(1))
+        steps = steps_between(shown, targets.starts)
+        for before, after, step in zip(shown, shown[1:], steps, strict=False):
+            if 1 < step <= LONGEST / seconds:
+                gap = slice(before, after + 1)
+                ends = np.zeros(after + 1 - before, dtype=bool)
+                ends[[0, -1]] = True
+                rotations[gap.start : gap.stop, joints] = bridge_rotations(rotations[gap][:, joints], ends)
+    return replace(state, rotations=rotations)
