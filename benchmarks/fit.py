@@ -5,13 +5,16 @@
 
 Each clip goes through ingest, detect, clean, fit and smooth as the workflow runs them; with ``--points true`` the true
 2D keypoints take the detector's place, which tells its error from the fit's. The truth is never an input of the fit.
-Errors are those of :mod:`diffsign.evaluate.retargeting`: millimetres a vertex after alignment of each part.
+Errors are those of :mod:`diffsign.evaluate.retargeting`: millimetres a vertex after alignment of each part, in the axes
+of each one's own camera. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and
+only truth with both has true 2D keypoints and finger angles (docs/formats.md).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import resource
 import subprocess
 import sys
@@ -26,6 +29,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from diffsign.core.body import Body, load_body
+from diffsign.core.clip import probe_clip
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import atomic
 from diffsign.core.keypoints import Keypoints, load_keypoints
@@ -37,6 +41,8 @@ from diffsign.evaluate.retargeting import acceleration_error, finger_error, join
 from diffsign.fit import fit_motion
 from diffsign.fit.points import PointModel, reduced
 from diffsign.smooth import smooth_motion
+
+log = logging.getLogger(__name__)
 
 #: Seeds that no setting was tuned on; 7 and 11 to 14 were.
 TEST_SEEDS = tuple(range(101, 113))
@@ -76,14 +82,23 @@ def synthetic(seed: int, seconds: float, body: Path, work: Path) -> tuple[Path, 
 
 
 def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
-    """Return the cleaned keypoints of a video at its own size and rate, and seconds that detection took."""
+    """Return the cleaned keypoints of a video at its own size and rate, and seconds that detection took.
+
+    Raises:
+        DiffSignError: if the video cannot be read, or the truth's pictures have another size.
+    """
     folder = work / f"{video.parent.name}-{video.stem}"
     clip, raw, clean = folder / "clip.mkv", folder / "keypoints.npz", folder / "keypoints.clean.npz"
     start = time.perf_counter()
-    if not clean.exists():
-        camera = truth.camera
-        rate = [f"--fps={truth.fps}"] if truth.fps else []
-        run("ingest", video, clip, f"--height={camera.height}", f"--width={camera.width}", *rate)
+    if not clean.exists() or clean.stat().st_mtime < video.stat().st_mtime:
+        info, camera = probe_clip(video), truth.camera
+        # Truth that does not say how large its pictures are says it by the principal point, which is about the middle.
+        if max(abs(info.width - camera.width) / info.width, abs(info.height - camera.height) / info.height) > 0.1:
+            raise DiffSignError(
+                f"'{video}' is {info.width}x{info.height}, but the camera of its truth is for {camera.width}x"
+                f"{camera.height} pixels; give K and image_size for the video's own pixels."
+            )
+        run("ingest", video, clip, f"--height={8 * round(info.height / 8)}", f"--fps={truth.fps or info.fps}")
         start = time.perf_counter()
         run("detect", clip, raw)
         run("clean", raw, clean)
@@ -96,22 +111,31 @@ def true_points(body: Body, truth: Truth, vertices: np.ndarray) -> np.ndarray:
     return definition.joint_weights @ truth.joints + definition.vertex_weights @ vertices[:, definition.used]
 
 
+def complete(truth: Truth) -> bool:
+    """Tell whether every keypoint can be made of a truth, which takes its vertices and all its joints."""
+    return truth.vertices is not None and bool(np.isfinite(truth.joints).all())
+
+
 def score(body: Body, motion: Motion, truth: Truth, vertices: np.ndarray | None, fps: float) -> dict[str, float]:
-    """Return every error of a motion, means over the frames."""
-    found, joints = body.vertices(motion), body.joints(motion)
+    """Return every error of a motion, means over the frames, in the axes of each one's camera."""
+    found = motion.camera.to_camera(body.vertices(motion))
+    joints, true_joints = motion.camera.to_camera(body.joints(motion)), truth.camera.to_camera(truth.joints)
     out = {}
     for part, rows in JOINTS.items():
-        out[f"mpjpe_{part}_mm"] = float(joint_error(joints, truth.joints, rows).mean())
+        out[f"mpjpe_{part}_mm"] = float(joint_error(joints, true_joints, rows).mean())
     if vertices is not None:
+        vertices = truth.camera.to_camera(vertices)
         for part in PARTS:
             rows = body.parts[part]
             out[f"tr_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows]).mean())
             out[f"t_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows], rotation=False).mean())
-        points = true_points(body, truth, vertices)
+    if complete(truth):
+        points = true_points(body, truth, np.asarray(truth.vertices))
         out["finger_joints_deg"] = float(finger_error(body.keypoints(motion), points).mean())
     known = np.flatnonzero(np.isfinite(truth.joints).all((0, 2)))
-    out["acceleration_mm_s2"] = acceleration_error(joints[:, known], truth.joints[:, known], fps)
-    return out
+    if len(known):
+        out["acceleration_mm_s2"] = acceleration_error(joints[:, known], true_joints[:, known], fps)
+    return {name: value for name, value in out.items() if np.isfinite(value)}
 
 
 def measure(
@@ -124,10 +148,23 @@ def measure(
     settings: FitSettings,
     threads: int,
 ) -> dict[str, float | str]:
-    """Fit and smooth one clip and return its row of the table."""
+    """Fit and smooth one clip and return its row of the table.
+
+    Raises:
+        DiffSignError: if the truth has other frames than the keypoints or other vertices than the body.
+    """
     vertices = truth.vertices
     if len(keypoints) != len(truth):
-        raise DiffSignError(f"{name} has {len(keypoints)} frames of keypoints, but its truth has {len(truth)}.")
+        raise DiffSignError(
+            f"{name} has {len(keypoints)} frames at {keypoints.fps:g} a second, but its truth has {len(truth)}; give "
+            "truth of every frame, and its rate as fps."
+        )
+    count = len(body.model.v_template)
+    if vertices is not None and vertices.shape[1] != count:
+        raise DiffSignError(
+            f"the truth of {name} has {vertices.shape[1]} vertices, but the body file has {count}; give vertices in "
+            "the body file's order, or the body file that they belong to with --body."
+        )
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
         start, cpu = time.perf_counter(), time.process_time()
@@ -137,13 +174,12 @@ def measure(
         smoothed, _ = smooth_motion(fitted, SmoothSettings())
         smoothing = time.perf_counter() - start
     fps = keypoints.fps
-    unsmoothed = score(body, fitted, truth, vertices, fps)["acceleration_mm_s2"]
-    return {
+    unsmoothed = score(body, fitted, truth, vertices, fps)
+    row: dict[str, float | str] = {
         "clip": name,
         "points": points,
         "frames": len(truth),
         **score(body, smoothed, truth, vertices, fps),
-        "acceleration_unsmoothed_mm_s2": unsmoothed,
         "error_body_px": report.body,
         "error_hands_px": report.hands,
         "error_face_px": report.face,
@@ -153,13 +189,14 @@ def measure(
         "smooth_fps": len(truth) / smoothing,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+    if "acceleration_mm_s2" in unsmoothed:
+        row["acceleration_unsmoothed_mm_s2"] = unsmoothed["acceleration_mm_s2"]
+    return row
 
 
 def exact(truth: Truth, body: Body) -> Keypoints:
     """Return the true 2D keypoints, without depth."""
-    if truth.vertices is None:
-        raise DiffSignError("true keypoints need the truth's vertices; this file has joints only.")
-    flat = truth.camera.project(true_points(body, truth, truth.vertices))
+    flat = truth.camera.project(true_points(body, truth, np.asarray(truth.vertices)))
     sure = np.isfinite(flat).all(-1, keepdims=True)
     points = np.concatenate([np.nan_to_num(flat), sure], axis=-1).astype(np.float32)
     return Keypoints(points, truth.fps or 24.0, truth.camera.width, truth.camera.height, detector="truth")
@@ -217,7 +254,9 @@ def main(arguments: list[str] | None = None) -> None:
     for video, path in pairs:
         truth = load_truth(path)
         for kind, find in kinds.items():
-            if given.points in (kind, "both"):
+            if kind == "true" and not complete(truth):
+                log.warning("'%s' has not both vertices and all joints, so it has no true 2D keypoints.", path)
+            elif given.points in (kind, "both"):
                 row = measure(
                     f"{video.parent.name}/{video.name}",
                     kind,
