@@ -18,6 +18,7 @@ os.environ.update(
 
 from diffsign.core.config import load_config, load_signers, load_videos
 from diffsign.core.errors import DiffSignError
+from diffsign.core.files import picture_files
 from diffsign.core.settings import to_flags
 from diffsign.core.settings.generate import FetchSettings
 
@@ -40,6 +41,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 wildcard_constraints:
     video="|".join(re.escape(video) for video in VIDEOS),
     signer="|".join(re.escape(signer) for signer in SIGNERS),
+    character="|".join(re.escape(name) for name in CONFIG.characters) or "none",
 
 
 scattergather:
@@ -61,8 +63,15 @@ def signers_of(family):
 def family_flags(wildcards):
     """Return what of a family is needed, and what the config says of it."""
     own = CONFIG.families.get(wildcards.family)
+    loras = sorted({name for row in signers_of(wildcards.family) for name in row.loras})
+    controls = list(CONFIG.controls_of(wildcards.family))
+    taught = any(name in CONFIG.characters for name in loras)
     needed = FetchSettings(
-        controls=list(CONFIG.controls_of(wildcards.family)),
+        controls=[
+            *controls,
+            *(["canny"] if taught and "canny" not in controls else []),
+        ],
+        loras=[name for name in loras if name not in CONFIG.characters],
         ip_adapter=any(row.image for row in signers_of(wildcards.family)),
         clip=True,
         preset=CONFIG.generate.preset,
@@ -78,6 +87,33 @@ def looks(wildcards):
     return [
         *(f"--image={path}" for path in row.image),
         *(f"{flag}={text}" for flag, text in words.items() if text),
+        *(
+            f"--lora={lora_file(name) if name in CONFIG.characters else name}"
+            + ("" if scale is None else f":{scale:g}")
+            for name, scale in row.loras.items()
+        ),
+    ]
+
+
+def lora_file(character):
+    """Return the LoRA of a character."""
+    return f"{RESOURCES}/characters/{character}.safetensors"
+
+
+def character_loras(wildcards):
+    """Return the LoRAs of the characters that a signer names."""
+    names = SIGNERS[wildcards.signer].loras
+    return [lora_file(name) for name in names if name in CONFIG.characters]
+
+
+def teaching(wildcards):
+    """Return a character's pictures, words and settings as flags."""
+    character = CONFIG.characters[wildcards.character]
+    return [
+        *(f"--picture={path}" for path in character.pictures),
+        f"--words={character.words}",
+        f"--class-words={character.class_words}",
+        *to_flags(character.training),
     ]
 
 

@@ -1,7 +1,7 @@
 """From the controls to the synthetic signer.
 
-In: the sheet of signers, the controls of each video. Out: the manifest of a model family's weights, and for each signer
-what it is conditioned on and, for each video, ``clip.mkv`` with the keypoints found again on it.
+In: the sheet of signers, the controls of each video. Out: the manifest of a model family's weights, the LoRAs of
+characters that signers name, and for each signer what it is conditioned on and, for each video, ``clip.mkv`` with the keypoints found again on it.
 """
 
 
@@ -27,11 +27,39 @@ rule fetch:
         "python -m diffsign fetch {wildcards.family:q} {output.manifest:q} {params.settings:q} > {log:q} 2>&1"
 
 
+rule personalize:
+    """Teach a family one character from a few pictures (DreamBooth); goes on where it was cut off."""
+    input:
+        manifest=lambda wildcards: f"{RESOURCES}/families/{CONFIG.family_of_character(wildcards.character)}.json",
+        pictures=lambda wildcards: picture_files(
+            CONFIG.characters[wildcards.character].pictures
+        ),
+    output:
+        lora=f"{RESOURCES}/characters/{{character}}.safetensors",
+    log:
+        f"{LOGS}/personalize_{{character}}.log",
+    benchmark:
+        f"{BENCHMARKS}/personalize_{{character}}.tsv"
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=GPUS,
+    params:
+        character=teaching,
+    shell:
+        "python -m diffsign personalize {input.manifest:q} {output.lora:q} {params.character:q}"
+        " --threads {threads} > {log:q} 2>&1"
+
+
 rule encode:
     """Encode who signs: prompts and reference pictures, once a signer."""
     input:
         manifest=manifest,
         images=lambda wildcards: SIGNERS[wildcards.signer].image,
+        loras=character_loras,
     output:
         conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
     log:

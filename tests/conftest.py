@@ -11,6 +11,11 @@ from diffsign.body.build import write_body
 from diffsign.core.body import Body, load_body
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name the interpreter that has the original ``ip-adapter`` package (envs/ip-adapter.yaml)."""
+    parser.addoption("--original", metavar="PYTHON", help="an environment made from envs/ip-adapter.yaml")
+
+
 @pytest.fixture(scope="session")
 def body_path(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Path of a body file built by this run of the tests, shared by its workers."""

@@ -14,6 +14,7 @@ from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.core.settings.family import ControlName
 from diffsign.core.settings.generate import FetchSettings, GenerateSettings
+from diffsign.core.settings.personalize import PersonalizeSettings
 
 
 def _definition(text: str, name: str) -> dict[str, Any]:
@@ -74,6 +75,13 @@ def encode(
     image: Annotated[list[Path] | None, typer.Option(help="Reference picture of the signer; may be repeated.")] = None,
     text: Annotated[str | None, typer.Option(help="The signer in words.")] = None,
     negative: Annotated[str | None, typer.Option(help="What must not be seen; by default the family's words.")] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE[:SCALE]",
+            help="LoRA of the manifest, or a file (from diffsign personalize, for example); may be repeated.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
@@ -84,7 +92,7 @@ def encode(
     from diffsign.generate.networks import use_threads
 
     use_threads(threads)
-    signer = encode_signer(load_manifest(manifest), image or [], text, negative, device)
+    signer = encode_signer(load_manifest(manifest), image or [], text, negative, device, lora or [])
     save_conditioning(out, signer)
 
 
@@ -143,6 +151,41 @@ def generate(
     else:
         frames = filler(width, height)
     write_clip(out, track(frames, "Frames", max(1, len(wanted))), info.fps, preview=preview)
+
+
+@app.command()
+@with_settings(PersonalizeSettings)
+def personalize(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of the model family (.json), from diffsign fetch.")],
+    out: Annotated[Path, typer.Argument(help="LoRA to write (.safetensors).")],
+    picture: Annotated[list[Path], typer.Option(help="Picture of the character, or a folder of them; repeat it.")],
+    words: Annotated[str, typer.Option(help="What calls the character: a rare word and the class, 'a zwx person'.")],
+    class_words: Annotated[str, typer.Option(help="The class alone, which stays as it was.")] = "a person",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    *,
+    settings: PersonalizeSettings,
+) -> None:
+    """Teach a family one character from a few pictures (DreamBooth with prior preservation, as a LoRA).
+
+    Take three to ten pictures that show the character alone, upright, in different poses: of a person only with that
+    person's consent. Then name the LoRA to `diffsign encode --lora`, and say the words again in its --text.
+
+    Pictures of the class, a checkpoint and the loss are kept in a folder named as OUT; a run that was cut off goes on
+    from there.
+    """
+    from safetensors.torch import save_file
+
+    from diffsign.core.files import atomic
+    from diffsign.core.manifest import load_manifest
+    from diffsign.generate.dreambooth import Personalization
+    from diffsign.generate.networks import use_threads
+
+    use_threads(threads)
+    training = Personalization(load_manifest(manifest), picture, words, class_words, out.with_suffix(""), settings)
+    tensors = training.train()
+    with atomic(out) as temporary:
+        save_file(tensors, temporary, {"format": "pt", "words": words, "class_words": class_words})
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB; called by '{words}'.")
 
 
 @app.command()

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import require_file
+from diffsign.core.errors import DiffSignError, nearest
+from diffsign.core.files import picture_files, require_file
 from diffsign.core.scene import require_background
 from diffsign.core.settings import Settings, parse
 from diffsign.core.settings.clean import CleanSettings
@@ -22,10 +22,11 @@ from diffsign.core.settings.family import Family, family_named, resolve_families
 from diffsign.core.settings.fit import FitSettings
 from diffsign.core.settings.generate import GenerateSettings
 from diffsign.core.settings.ingest import IngestSettings
+from diffsign.core.settings.personalize import Character
 from diffsign.core.settings.render import RenderSettings
 from diffsign.core.settings.report import ReportSettings
 from diffsign.core.settings.smooth import SmoothSettings
-from diffsign.core.sheets import SignerRow, VideoRow, read_sheet
+from diffsign.core.sheets import Identifier, SignerRow, VideoRow, read_sheet
 
 
 class ControlSections(Settings):
@@ -70,6 +71,11 @@ class Config(Settings):
         description="Model families, key by key over the built-in demo, sd15 and sdxl; a family of another "
         "name is new.",
     )
+    characters: dict[Identifier, Character] = Field(
+        {},
+        description="Characters that a family is taught from a few pictures, by the name that signers give as lora; "
+        "`diffsign personalize --help` has the keys beside pictures, words, class_words and family.",
+    )
     generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
     report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
@@ -77,6 +83,10 @@ class Config(Settings):
     def family_of(self, signer: SignerRow) -> str:
         """Return the name of the family that draws a signer."""
         return signer.family or getattr(self.family, signer.kind)
+
+    def family_of_character(self, name: str) -> str:
+        """Return the name of the family that is taught a character."""
+        return self.characters[name].family or self.family.text
 
     def resolved_family(self, name: str) -> Family:
         """Return a family with the config's entries laid over the built-in ones."""
@@ -141,7 +151,42 @@ def load_signers(config: Config) -> dict[str, SignerRow]:
                 f"sheet '{config.signers}': signer '{row.signer}' is given by a picture, but the family "
                 f"'{config.family_of(row)}' has no ip_adapter; choose another family or give the signer in words."
             )
+        for name in row.loras:
+            signers[row.signer] = _with_lora(config, signers[row.signer], name)
     return signers
+
+
+def _with_lora(config: Config, row: SignerRow, name: str) -> SignerRow:
+    """Return a signer that says the words of its character; raise a sentence if a LoRA is unknown or does not fit."""
+    where, family = f"sheet '{config.signers}': signer '{row.signer}'", config.family_of(row)
+    character, loras = config.characters.get(name), config.resolved_family(family).loras
+    if character is None:
+        if name not in loras:
+            known = [*config.characters, *loras]
+            raise DiffSignError(
+                f"{where} names the lora '{name}'{nearest(name, known)}, which is neither a character of the config "
+                f"nor a LoRA of the family '{family}'; there are {', '.join(known) or 'none'}."
+            )
+        return row
+    if name in loras:
+        raise DiffSignError(f"config: the character '{name}' has the name of a LoRA of family '{family}'; rename it.")
+    taught = config.family_of_character(name)
+    if taught != family:
+        raise DiffSignError(
+            f"{where} is drawn by the family '{family}', but its character '{name}' is taught to '{taught}'; set "
+            f"characters.{name}.family, or the signer's family."
+        )
+    picture_files(character.pictures)
+    if row.text is None:
+        return row.model_copy(update={"text": character.words})
+    calling = [word for word in character.words.split() if word not in character.class_words.split()]
+    silent = [word for word in calling if word not in row.text]
+    if silent:
+        raise DiffSignError(
+            f"{where} has the character '{name}', but its text does not say '{silent[0]}', which calls it; begin with "
+            f"'{character.words}', or leave the text empty."
+        )
+    return row
 
 
 def _documented(settings: Settings, indent: str = "") -> Iterator[str]:

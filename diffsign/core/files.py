@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from diffsign.core.errors import DiffSignError
+
+#: Suffixes of pictures that are looked for in folders.
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @contextmanager
@@ -43,3 +46,27 @@ def require_file(path: str | Path, what: str) -> Path:
     if path.stat().st_size == 0:
         raise DiffSignError(f"{what} '{path}' is empty (0 bytes); copy or make it again.")
     return path
+
+
+def picture_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the pictures among files and folders, those of a folder sorted by name.
+
+    A name with two suffixes, such as ``1.pose.png``, is a picture's companion and not one of its own.
+
+    Raises:
+        DiffSignError: if a path does not exist, or there is no picture at all.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files += sorted(
+                file for file in path.iterdir() if file.suffix.lower() in PICTURES and len(file.suffixes) == 1
+            )
+        else:
+            files.append(require_file(path, "picture"))
+    if not files:
+        raise DiffSignError(
+            f"there is no picture ({', '.join(PICTURES)}) in {', '.join(repr(str(path)) for path in paths)}; give "
+            "three to ten that show the character alone."
+        )
+    return files

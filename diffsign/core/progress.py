@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -12,8 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Yield from ``items`` while a bar called ``description`` advances; silent when stderr is no terminal."""
+def track(items: Iterable[Item], description: str | Callable[[], str], total: int | None = None) -> Iterator[Item]:
+    """Yield from ``items`` while a bar advances; silent when stderr is no terminal.
+
+    ``description`` stands before the bar; a function is asked anew after each item, for a figure that changes.
+    """
+    say = (lambda: description) if isinstance(description, str) else description
     if not sys.stderr.isatty():
         yield from items
         return
@@ -21,4 +25,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
         total = len(items)  # type: ignore[arg-type]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(say(), total=total)
+        for item in items:
+            yield item
+            progress.update(task, advance=1, description=say())

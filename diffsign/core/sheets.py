@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from diffsign.core.errors import DiffSignError, nearest
 from diffsign.core.files import require_file
 from diffsign.core.settings import Settings, parse
+from diffsign.core.settings.family import parse_lora
 
 #: Ids become folder names and Snakemake wildcards.
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -58,19 +59,37 @@ class SignerRow(Settings):
     family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
     ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
-
     background: str | None = Field(None, description="Colour or picture behind the signer; by default the config's.")
+    lora: list[str] = Field(
+        default=[],
+        description="LoRAs, separated by ';': characters of the config or LoRAs of the family, as name or name:scale.",
+    )
 
-    @field_validator("image", mode="before")
+    @field_validator("image", "lora", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("lora")
+    @classmethod
+    def _scaled(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                parse_lora(text)
+            except DiffSignError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+        return value
+
     @model_validator(mode="after")
     def _described(self) -> SignerRow:
-        if not self.image and not self.text:
-            raise ValueError("a signer needs an image, a text, or both")
+        if not self.image and not self.text and not self.lora:
+            raise ValueError("a signer needs an image, a text, or both (or a lora that is a character)")
         return self
+
+    @property
+    def loras(self) -> dict[str, float | None]:
+        """LoRAs by name with their scales; None is the LoRA's own."""
+        return dict(parse_lora(text) for text in self.lora)
 
     @property
     def kind(self) -> str:

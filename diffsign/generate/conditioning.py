@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,15 @@ from diffsign.core.files import atomic, require_file
 if TYPE_CHECKING:
     import torch
 
-FORMAT, VERSION = "diffsign-conditioning", 1
+FORMAT, VERSION = "diffsign-conditioning", 2
+
+
+@dataclass(frozen=True)
+class LoRA:
+    """A file of LoRA weights and how strongly it is applied."""
+
+    path: str
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Conditioning:
         negative: the negative words.
         worded: whether the signer brought words (and not only the family's own).
         images: file names of the reference pictures.
+        loras: LoRAs of the signer.
         prompt_embeds: (1, L, D) text.
         negative_prompt_embeds: (1, L, D).
         pooled_prompt_embeds: (1, P), SDXL only.
@@ -45,6 +54,7 @@ class Conditioning:
     negative_pooled_prompt_embeds: torch.Tensor | None = None
     image_embeds: torch.Tensor | None = None
     negative_image_embeds: torch.Tensor | None = None
+    loras: tuple[LoRA, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -70,8 +80,9 @@ def save_conditioning(path: str | Path, conditioning: Conditioning) -> None:
     from safetensors.torch import save_file
 
     tensors = {name: getattr(conditioning, name) for name in _TENSORS}
-    words = json.dumps({name: getattr(conditioning, name) for name in _WORDS}, ensure_ascii=False)
-    metadata = {"format": FORMAT, "version": str(VERSION), "signer": words}
+    words = {name: getattr(conditioning, name) for name in _WORDS}
+    words["loras"] = [asdict(lora) for lora in conditioning.loras]
+    metadata = {"format": FORMAT, "version": str(VERSION), "signer": json.dumps(words, ensure_ascii=False)}
     with atomic(path) as temporary:
         save_file({k: v.contiguous() for k, v in tensors.items() if v is not None}, str(temporary), metadata)
 
@@ -93,4 +104,8 @@ def load_conditioning(path: str | Path) -> Conditioning:
         raise DiffSignError(f"'{path}' has conditioning version {metadata['version']}, newer than {VERSION}.")
     words = json.loads(metadata["signer"])
     words["images"] = tuple(words["images"])
+    words["loras"] = tuple(LoRA(**lora) for lora in words.get("loras", ()))
+    for lora in words["loras"]:
+        if not Path(lora.path).is_file():
+            raise DiffSignError(f"'{path}' names the LoRA '{lora.path}', which is gone; run diffsign encode again.")
     return Conditioning(**words, **tensors)

@@ -14,7 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
 from diffsign.core.manifest import Manifest
-from diffsign.generate.conditioning import Conditioning
+from diffsign.generate.conditioning import Conditioning, LoRA
+from diffsign.generate.lora import find_loras, merge_loras
 from diffsign.generate.networks import best_device, library, pipeline_class, quiet_libraries, variant_in
 from diffsign.generate.weights import TRANSFORMERS_STEMS
 
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 SQUARE_TOLERANCE = 0.02
 
 
-def read_picture(path: str | Path) -> Image.Image:
-    """Read a reference picture as RGB, upright, transparency on white.
+def open_picture(path: str | Path) -> Image.Image:
+    """Read a picture as RGB, upright, transparency on white.
 
     Raises:
         DiffSignError: if it is missing, or not a picture that Pillow reads.
@@ -42,6 +43,12 @@ def read_picture(path: str | Path) -> Image.Image:
         raise DiffSignError(
             f"reference picture '{path}' is not a picture that can be read ({error}); give a PNG, JPEG or WebP."
         ) from error
+    return picture
+
+
+def read_picture(path: str | Path) -> Image.Image:
+    """Read a reference picture, and say if what CLIP sees of it is not all of it."""
+    picture = open_picture(path)
     width, height = picture.size
     if abs(width - height) > SQUARE_TOLERANCE * max(width, height):
         log.warning(
@@ -87,9 +94,12 @@ def _warn_of_cut(tokenizer: Any, text: str, what: str) -> None:
         log.warning("CLIP reads %d tokens; the end of the %s is lost: “%s”.", tokenizer.model_max_length, what, lost)
 
 
-def encode_words(manifest: Manifest, prompt: str, negative: str, device: torch.device) -> dict[str, torch.Tensor]:
+def encode_words(
+    manifest: Manifest, prompt: str, negative: str, device: torch.device, loras: Sequence[LoRA] = ()
+) -> dict[str, torch.Tensor]:
     """Encode prompt and negative prompt as the family's own pipeline does; the tensors of a conditioning, by name."""
-    with _text_encoders(manifest, device) as pipeline, torch.inference_mode():
+    with _text_encoders(manifest, device) as pipeline, torch.no_grad():
+        merge_loras(pipeline, loras)
         for text, what in ((prompt, "text"), (negative, "negative text")):
             _warn_of_cut(pipeline.tokenizer, text, what)
         encoded = pipeline.encode_prompt(
@@ -151,6 +161,7 @@ def encode_signer(
     text: str | None = None,
     negative: str | None = None,
     device: str = "auto",
+    loras: Sequence[str] = (),
 ) -> Conditioning:
     """Encode a signer given by pictures, by words, or by both.
 
@@ -160,18 +171,20 @@ def encode_signer(
         text: words, or None for the family's own.
         negative: negative words, or None for the family's own.
         device: auto, cpu or cuda.
+        loras: names of the manifest's LoRAs, or files, with ``:scale`` behind if not at their own.
 
     Raises:
         DiffSignError: if there is neither picture nor text, or one of them cannot be used.
     """
     if not images and not (text or "").strip():
         raise DiffSignError("a signer needs a reference picture (--image), words (--text), or both; neither came.")
+    found = find_loras(loras, manifest)
     pictures = [read_picture(path) for path in images]
     quiet_libraries()
     where = best_device(device)
     prompt = text if (text or "").strip() else manifest.family.prompt
     unwanted = manifest.family.negative_prompt if negative is None else negative
-    tensors = encode_words(manifest, str(prompt), unwanted, where)
+    tensors = encode_words(manifest, str(prompt), unwanted, where, found)
     if pictures:
         tensors |= encode_pictures(manifest, pictures, where)
     return Conditioning(
@@ -180,5 +193,6 @@ def encode_signer(
         negative=unwanted,
         worded=bool((text or "").strip()),
         images=tuple(Path(path).name for path in images),
+        loras=found,
         **tensors,
     )

@@ -136,10 +136,15 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
             TRANSFORMERS_STEMS,
             ["preprocessor_config.json"],
         )
-    lora = family.presets[preset].lora
-    lora_at = None
-    if lora is not None:
-        lora_at = find(lambda: finder.file(family.loras[lora], f"the LoRA '{lora}'", f"{where}.loras.{lora}"))
+    for lora in settings.loras:
+        if lora not in family.loras:
+            has = f"it has {', '.join(family.loras)}" if family.loras else "it has none"
+            raise DiffSignError(f"model family '{name}' has no LoRA '{lora}'{nearest(lora, family.loras)}; {has}.")
+    wanted = [own] if (own := family.presets[preset].lora) is not None else []
+    loras_at = {
+        lora: find(lambda lora=lora: finder.file(family.loras[lora], f"the LoRA '{lora}'", f"{where}.loras.{lora}"))
+        for lora in dict.fromkeys([*wanted, *settings.loras])
+    }
     motion_at = None
     if settings.motion_adapter:
         if family.motion_adapter is None:
@@ -179,9 +184,11 @@ def fetch_family(name: str, family: Family, settings: FetchSettings) -> Manifest
     if family.vae is not None and vae_at is not None:
         size = check_vae(vae_at[0], family.vae.variant, base, base_at[0] / "vae")
         vae = located(vae_at, family.vae.id, size)
-    loras = {}
-    if lora is not None and lora_at is not None:
-        loras[lora] = located(lora_at, family.loras[lora].id, check_lora(lora_at[0], lora, base))
+    loras = {
+        lora: located(at, family.loras[lora].id, check_lora(at[0], lora, base))
+        for lora, at in loras_at.items()
+        if at is not None
+    }
     motion_adapter = None
     if motion_at is not None and family.motion_adapter is not None:
         size = check_motion_adapter(motion_at[0], family.motion_adapter.variant, base)

@@ -77,7 +77,17 @@ class Generator:
         if settings.starting_noise == "mesh" and avatar is None:
             raise DiffSignError("noise mesh moves with the signer's surface: give --motion and --body.")
         pictures = conditioning.image_embeds is not None
-        self.pipeline: Any = load_pipeline(manifest, settings, pictures)
+        if conditioning.image_embeds is not None and manifest.ip_adapter is not None:
+            hidden = conditioning.image_embeds.ndim == 4
+            if hidden != (manifest.ip_adapter.kind != "plain"):
+                came = (
+                    "hidden states, as plus and full adapters take" if hidden else "one embedding, as plain ones take"
+                )
+                raise DiffSignError(
+                    f"the signer's pictures were encoded as {came}, but the adapter of family '{manifest.name}' "
+                    f"is {manifest.ip_adapter.kind}; run diffsign encode with this manifest."
+                )
+        self.pipeline: Any = load_pipeline(manifest, settings, pictures, conditioning.loras)
         adapter = manifest.family.ip_adapter
         if pictures and adapter is not None:
             own = adapter.scale_with_text if conditioning.worded else adapter.scale

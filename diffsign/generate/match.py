@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ class Base:
         layers_per_block: of each level.
         latent_channels: channels of a latent.
         cross_attentions: number of cross-attention layers of the UNet.
+        layers: shapes of the UNet's weights by the layer's name, dots as underscores.
     """
 
     architecture: Architecture
@@ -44,6 +46,7 @@ class Base:
     layers_per_block: int
     latent_channels: int
     cross_attentions: int
+    layers: dict[str, tuple[int, ...]]
 
 
 def _familiar(width: int) -> str:
@@ -117,6 +120,11 @@ def check_base(folder: Path, variant: str | None, own_vae: bool) -> tuple[Base, 
         layers_per_block=unet.get("layers_per_block", 2),
         latent_channels=unet["in_channels"],
         cross_attentions=sum(name.endswith("attn2.to_k.weight") for name in shapes),
+        layers={
+            name.removesuffix(".weight").replace(".", "_"): shape
+            for name, shape in shapes.items()
+            if name.endswith(".weight")
+        },
     )
     if own_vae:
         size += check_vae(folder / "vae", variant, base)
@@ -252,19 +260,45 @@ def check_adapter(path: Path, encoder: Path, encoder_variant: str | None, base: 
     return kind, path.stat().st_size, size
 
 
+#: What stands between a layer's name and the first matrix of its LoRA: PEFT, kohya's trainer, older diffusers.
+_DOWN = re.compile(r"\.lora_A\.|\.lora_down\.|[._]lora\.down\.")
+
+
+def _lora_layer(name: str) -> str | None:
+    """Return the layer of the UNet that a LoRA's first matrix changes, as in :attr:`Base.layers`; None for others."""
+    found = _DOWN.search(name)
+    if found is None or name.startswith(("text_encoder", "lora_te")):
+        return None
+    layer = name[: found.start()].removeprefix("unet.").removeprefix("lora_unet_")
+    return layer.replace(".processor", "").replace(".", "_")
+
+
 def check_lora(path: Path, name: str, base: Base) -> int:
-    """Check that a LoRA is one, and for this base model; return its size in bytes."""
+    """Check that a LoRA is one, and for this base model; return its size in bytes.
+
+    Raises:
+        DiffSignError: if it is missing, damaged, holds no LoRA, or one of another model or of another shape.
+    """
     shapes = shapes_of(path, f"LoRA '{name}'")
+    where = f"LoRA '{name}' at '{path}'"
     if not any("lora" in key.lower() for key in shapes):
-        raise DiffSignError(f"LoRA '{name}' at '{path}' holds no LoRA tensors.")
-    for key, shape in shapes.items():
-        if "attn2" in key and "to_k" in key and ("lora_down" in key or "lora_A" in key or "lora.down" in key):
-            if shape[1] != base.cross_attention_dim:
-                raise DiffSignError(
-                    f"LoRA '{name}' at '{path}' is for {_familiar(shape[1])}; "
-                    f"the base model is {_familiar(base.cross_attention_dim)}."
-                )
-            break
+        raise DiffSignError(f"{where} holds no LoRA tensors; give a LoRA in the layout of diffusers, PEFT or kohya.")
+    changed = {layer: shape for key, shape in shapes.items() if (layer := _lora_layer(key)) is not None}
+    # Cross-attention first: its width names the model that a LoRA is for.
+    for layer, shape in sorted(changed.items(), key=lambda item: "attn2_to_k" not in item[0]):
+        if layer.endswith("attn2_to_k") and shape[1] != base.cross_attention_dim:
+            raise DiffSignError(
+                f"{where} is for {_familiar(shape[1])}; the base model is {_familiar(base.cross_attention_dim)}."
+            )
+        own = base.layers.get(layer, shape)
+        if own[1] != shape[1]:
+            raise DiffSignError(
+                f"{where} is for another base model: its layer {layer} takes {shape[1]} channels, the base's {own[1]}."
+            )
+    # Layers of SDXL may have the names of its first release; diffusers translates them.
+    known = [layer for layer in changed if layer in base.layers or "_blocks_" not in layer or "put_blocks_" in layer]
+    if changed and not known:
+        raise DiffSignError(f"{where} is for another base model: this one has no layer {next(iter(changed))}.")
     return path.stat().st_size
 
 

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from diffsign.core.errors import DiffSignError, nearest
 from diffsign.core.manifest import Manifest
 from diffsign.core.settings.family import ControlName, Preset
 from diffsign.core.settings.generate import GenerateSettings
-from diffsign.generate.weights import DIFFUSERS_STEMS, read_json, weight_names
+from diffsign.generate.conditioning import LoRA
+from diffsign.generate.lora import merge_loras
+from diffsign.generate.weights import DIFFUSERS_STEMS, read_json, read_tensors, weight_names
 
 
 def library(name: str) -> Any:
@@ -114,12 +117,11 @@ def _read(kind: Any, folder: Path, variant: str | None, dtype: torch.dtype) -> A
 
 def _adapter_state(path: Path) -> dict[str, dict[str, torch.Tensor]]:
     """Return an IP-Adapter's tensors as {"image_proj": …, "ip_adapter": …}."""
+    tensors = read_tensors(path)
     if path.suffix != ".safetensors":
-        return torch.load(path, map_location="cpu", weights_only=True)
-    from safetensors.torch import load_file
-
+        return tensors
     state: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for name, tensor in load_file(path).items():
+    for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         if part in state:
             state[part][rest] = tensor
@@ -140,7 +142,9 @@ def _with_motion(manifest: Manifest, parts: dict[str, Any], dtype: torch.dtype) 
     return diffusers.AnimateDiffControlNetPipeline, {name: parts[name] for name in kept} | {"motion_adapter": adapter}
 
 
-def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool) -> Any:
+def load_pipeline(
+    manifest: Manifest, settings: GenerateSettings, pictures: bool = False, loras: Sequence[LoRA] = ()
+) -> Any:
     """Load the pipeline for one signer.
 
     Text and image encoders are left out: :mod:`diffsign.generate.encode` has done their work.
@@ -149,6 +153,7 @@ def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool
         manifest: the family.
         settings: controls, preset, device, precision and ways to save memory.
         pictures: whether the signer has reference pictures, so that the IP-Adapter is needed.
+        loras: of the signer; the preset's is added.
 
     Returns:
         The ControlNet pipeline of diffusers, with one ControlNet for each of :func:`chosen_controls`, in that order.
@@ -200,11 +205,8 @@ def load_pipeline(manifest: Manifest, settings: GenerateSettings, pictures: bool
                 f"the manifest of family '{manifest.name}' holds no LoRA '{preset.lora}', which the preset needs; "
                 "fetch the family again with that --preset."
             )
-        from safetensors.torch import load_file
-
-        pipeline.load_lora_weights(load_file(manifest.loras[preset.lora].path), adapter_name=preset.lora)
-        pipeline.fuse_lora(lora_scale=family.loras[preset.lora].scale)
-        pipeline.unload_lora_weights()
+        loras = [*loras, LoRA(manifest.loras[preset.lora].path, family.loras[preset.lora].scale)]
+    merge_loras(pipeline, loras)
     _place(pipeline, settings, device)
     return pipeline
 

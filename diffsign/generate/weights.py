@@ -119,6 +119,17 @@ def _bin_shapes(path: Path, what: str) -> Shapes:
     return _flatten(state)
 
 
+def read_tensors(path: Path) -> dict:
+    """Return the tensors of a ``.safetensors`` or ``.bin`` file by name, nested as they are in it; code is refused."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def shapes_of(path: Path, what: str) -> Shapes:
     """Return names and shapes of the tensors in a ``.safetensors`` or ``.bin`` file, having seen that it is whole.
 

@@ -71,3 +71,12 @@ def test_a_sheet_that_is_no_text(tmp_path):
     path.write_bytes(b"PK\x03\x04\xff\xfe\x00\x80")
     with pytest.raises(DiffSignError, match="not UTF-8"):
         read_sheet(path, VideoRow)
+
+
+def test_signers_name_loras_with_their_scales(tmp_path):
+    text = "signer\ttext\tlora\na\ta woman\tzwx:0.8; watercolour\nb\t\tzwx\n"
+    rows = read_sheet(sheet(tmp_path, text), SignerRow)
+    assert rows["a"].loras == {"zwx": 0.8, "watercolour": None}
+    assert rows["b"].loras == {"zwx": None} and rows["b"].kind == "text"
+    with pytest.raises(DiffSignError, match=r"line 2: 'lora' is 'zwx:9': expected a LoRA's name"):
+        read_sheet(sheet(tmp_path, "signer\ttext\tlora\na\ta woman\tzwx:9\n"), SignerRow)

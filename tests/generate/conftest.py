@@ -67,6 +67,28 @@ def unet_config(xl):
     }
 
 
+def _resampler(width, taken, inner=768, depth=4):
+    """Shapes of the projection of a plus adapter; 12 heads of 64, as published."""
+    shapes = {
+        "latents": (1, 4 * TOKENS, width),
+        "proj_in.weight": (width, taken),
+        "proj_in.bias": (width,),
+        "proj_out.weight": (width, width),
+        "proj_out.bias": (width,),
+        "norm_out.weight": (width,),
+        "norm_out.bias": (width,),
+    }
+    for layer in range(depth):
+        for norm in ("0.norm1", "0.norm2", "1.0"):
+            shapes |= {f"layers.{layer}.{norm}.{part}": (width,) for part in ("weight", "bias")}
+        shapes[f"layers.{layer}.0.to_q.weight"] = (inner, width)
+        shapes[f"layers.{layer}.0.to_kv.weight"] = (2 * inner, width)
+        shapes[f"layers.{layer}.0.to_out.weight"] = (width, inner)
+        shapes[f"layers.{layer}.1.1.weight"] = (4 * width, width)
+        shapes[f"layers.{layer}.1.3.weight"] = (width, 4 * width)
+    return shapes
+
+
 def adapter_tensors(unet, kind="plain", width=None, taken=None):
     """An IP-Adapter checkpoint in the original layout, with random weights."""
     width = width or unet.config.cross_attention_dim
@@ -86,6 +108,7 @@ def adapter_tensors(unet, kind="plain", width=None, taken=None):
             "proj.3.weight": (width,),
             "proj.3.bias": (width,),
         },
+        "plus": _resampler(width, taken),
     }[kind]
     tensors = {f"image_proj.{name}": torch.randn(shape) * 0.5 for name, shape in projection.items()}
     for number, name in enumerate(unet.attn_processors):
@@ -104,11 +127,14 @@ def as_bin(tensors, path):
     torch.save(state, path)
 
 
-def write_tiny_family(folder, xl=False):
-    """Write a family; the parts lie in the places that ``tiny_definition`` names."""
+def write_tiny_family(folder, xl=False, unet=None, picture=16):
+    """Write a family; the parts lie in the places that ``tiny_definition`` names.
+
+    ``unet`` is laid over the config of the UNet; ``picture`` is what the image encoder sees, in pixels.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7 if xl else 3)
-        unet = diffusers.UNet2DConditionModel(**unet_config(xl))
+        unet = diffusers.UNet2DConditionModel(**unet_config(xl) | (unet or {}))
         vae = diffusers.AutoencoderKL(
             block_out_channels=(16, 32),
             down_block_types=("DownEncoderBlock2D",) * 2,
@@ -151,15 +177,15 @@ def write_tiny_family(folder, xl=False):
             intermediate_size=32,
             num_hidden_layers=2,
             num_attention_heads=2,
-            image_size=16,
-            patch_size=8,
+            image_size=picture,
+            patch_size=picture // 2,
             projection_dim=VISION,
         )
         transformers.CLIPVisionModelWithProjection(vision).save_pretrained(folder / "image_encoder")
         (folder / "adapters").mkdir()
-        save_file(adapter_tensors(unet), folder / "adapters" / "plain.safetensors")
-        as_bin(load_file(folder / "adapters" / "plain.safetensors"), folder / "adapters" / "plain.bin")
-        save_file(adapter_tensors(unet, "full"), folder / "adapters" / "full.safetensors")
+        for kind in ("plain", "plus", "full"):
+            save_file(adapter_tensors(unet, kind), folder / "adapters" / f"{kind}.safetensors")
+            as_bin(load_file(folder / "adapters" / f"{kind}.safetensors"), folder / "adapters" / f"{kind}.bin")
     return folder
 
 

@@ -6,6 +6,7 @@ A family of the config is laid over the built-in one of the same name, key by ke
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -64,9 +65,23 @@ class IPAdapterWeights(WeightFile):
 
 
 class LoRAWeights(WeightFile):
-    """A LoRA that a preset switches on."""
+    """A LoRA that a preset or a signer switches on."""
 
     scale: float = Field(1.0, ge=0, le=2, description="How strongly it is applied.")
+
+
+def parse_lora(text: str) -> tuple[str, float | None]:
+    """Return name (or file) and scale of a LoRA given as ``name`` or ``name:scale``; the scale is from 0 to 2."""
+    name, colon, scale = text.strip().rpartition(":")
+    if not colon:
+        return text.strip(), None
+    try:
+        value = float(scale)
+    except ValueError:
+        value = math.nan
+    if not (name and 0 <= value <= 2):
+        raise DiffSignError(f"expected a LoRA's name, or name:scale with a scale from 0 to 2, and not '{text}'.")
+    return name, value
 
 
 class SchedulerChoice(Settings):
@@ -92,7 +107,7 @@ class Family(Settings):
     vae: Weights | None = Field(None, description="Another autoencoder than the base's.")
     controlnets: dict[ControlName, ControlNetWeights] = Field(description="ControlNet of each control.")
     ip_adapter: IPAdapterWeights | None = Field(None, description="For signers given by a picture.")
-    loras: dict[str, LoRAWeights] = Field({}, description="LoRAs that presets may name.")
+    loras: dict[str, LoRAWeights] = Field({}, description="LoRAs that presets and signers may name.")
     motion_adapter: Weights | None = Field(
         None, description="Motion module in the layout of AnimateDiff, for temporal: animatediff."
     )

@@ -19,6 +19,7 @@ class FetchSettings(Settings):
     ip_adapter: bool = Field(True, description="The IP-Adapter and its image encoder, for signers given by pictures.")
     clip: bool = Field(False, description="The CLIP model that judges the result.")
     preset: str | None = Field(None, description="Preset whose LoRA is needed; by default the family's.")
+    loras: list[str] = Field([], description="Names of further LoRAs of the family, for signers that name them.")
     motion_adapter: bool = Field(False, description="The motion module, for temporal: animatediff.")
 
 
