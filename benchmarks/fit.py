@@ -33,7 +33,7 @@ from diffsign.core.clip import probe_clip
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import atomic
 from diffsign.core.keypoints import Keypoints, load_keypoints
-from diffsign.core.motion import Motion
+from diffsign.core.motion import Motion, save_motion
 from diffsign.core.settings.fit import FitSettings
 from diffsign.core.settings.smooth import SmoothSettings
 from diffsign.core.truth import Truth, load_truth
@@ -147,8 +147,9 @@ def measure(
     model: PointModel,
     settings: FitSettings,
     threads: int,
+    out: Path | None = None,
 ) -> dict[str, float | str]:
-    """Fit and smooth one clip and return its row of the table.
+    """Fit and smooth one clip, write its motion to ``out``, and return its row of the table.
 
     Raises:
         DiffSignError: if the truth has other frames than the keypoints or other vertices than the body.
@@ -173,6 +174,8 @@ def measure(
         start = time.perf_counter()
         smoothed, _ = smooth_motion(fitted, SmoothSettings())
         smoothing = time.perf_counter() - start
+    if out is not None:
+        save_motion(out, smoothed)
     fps = keypoints.fps
     unsmoothed = score(body, fitted, truth, vertices, fps)
     row: dict[str, float | str] = {
@@ -266,6 +269,7 @@ def main(arguments: list[str] | None = None) -> None:
                     model,
                     FitSettings(),
                     given.threads,
+                    given.work / f"{video.parent.name}-{video.stem}" / "motion.npz" if kind == "detected" else None,
                 )
                 rows.append(row)
     report = {
