@@ -15,8 +15,9 @@ from diffsign.core.settings.family import ControlName
 from diffsign.core.settings.generate import GenerateSettings
 from diffsign.generate.attention import attend, use_cross_frame_attention
 from diffsign.generate.conditioning import Conditioning
+from diffsign.generate.details import Details, drawing_over, squares_of
 from diffsign.generate.frames import Sizing
-from diffsign.generate.networks import chosen_controls, chosen_preset, load_pipeline
+from diffsign.generate.networks import chosen_controls, chosen_preset, drawing_over_class, load_pipeline
 from diffsign.generate.noise import SurfaceNoise, View, drawn, generators_of
 from diffsign.generate.sampler import Sampling, denoise, denoise_with_motion
 from diffsign.generate.sources import read_windows
@@ -35,7 +36,7 @@ class Generator:
         manifest: the model family.
         conditioning: who signs.
         settings: how.
-        avatar: whose surface noise sticks to; needed for the noise ``mesh``.
+        avatar: whose surface noise sticks to, and whose points say where details are; needed for either.
 
     Raises:
         DiffSignError: if the conditioning is another family's, or something that the settings need is not there.
@@ -76,6 +77,8 @@ class Generator:
         self.avatar = avatar
         if settings.starting_noise == "mesh" and avatar is None:
             raise DiffSignError("noise mesh moves with the signer's surface: give --motion and --body.")
+        if settings.details and avatar is None:
+            raise DiffSignError("details are cut out around the avatar's points: give --motion and --body.")
         pictures = conditioning.image_embeds is not None
         if conditioning.image_embeds is not None and manifest.ip_adapter is not None:
             hidden = conditioning.image_embeds.ndim == 4
@@ -96,6 +99,20 @@ class Generator:
         crossing = settings.temporal == "cross-frame"
         self.cross_frame = use_cross_frame_attention(self.pipeline.unet) if crossing else None
         self._surface: SurfaceNoise | None = None
+        self.details = self._details(manifest, avatar) if avatar is not None and settings.details else None
+
+    def _details(self, manifest: Manifest, avatar: Avatar) -> Details:
+        clip = (avatar.camera.width, avatar.camera.height)
+        return Details(
+            drawing_over(self.pipeline, drawing_over_class(manifest.architecture)),
+            self.sampling,
+            self.conditioning,
+            squares_of(avatar.keypoints(), self.settings.details, clip),
+            clip,
+            self.settings.details_size or manifest.family.short_side or 512,
+            self.settings.details_strength,
+            self.seed,
+        )
 
     @property
     def factor(self) -> int:
@@ -141,31 +158,13 @@ class Generator:
             self._surface = SurfaceNoise(avatar.faces, avatar.vertices(0), view, channels, self.seed)
         return self._surface
 
-    @property
-    def needs_masks(self) -> bool:
-        """Whether a reference picture speaks for a part of the result, so that the avatar's masks are needed."""
-        return bool(self.conditioning.regions)
-
-    def _regions(self, masks: np.ndarray) -> torch.Tensor:
-        """Return where each reference picture speaks, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8."""
-        signer = torch.from_numpy(masks[..., 0]).float() / 255
-        parts = {"all": torch.ones_like(signer), "signer": signer, "background": 1 - signer}
-        return torch.stack([parts[region] for region in self.conditioning.regions], dim=1)
-
-    def generate(
-        self,
-        window: Window,
-        controls: Mapping[ControlName, np.ndarray],
-        sizing: Sizing,
-        masks: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def generate(self, window: Window, controls: Mapping[ControlName, np.ndarray], sizing: Sizing) -> np.ndarray:
         """Generate the frames of one window.
 
         Args:
             window: which frames, and what they see of each other.
             controls: (N, H, W, 3) uint8 for each of :attr:`controls`, in the size that is generated.
             sizing: of the result.
-            masks: (N, H, W, 3) uint8, how much the avatar covers, for reference pictures that speak for a part.
 
         Returns:
             (N, H, W, 3) float32 in [0, 1].
@@ -175,16 +174,10 @@ class Generator:
             attend(self.cross_frame, window.attended, self.pipeline._execution_device)
         run = denoise_with_motion if self.settings.temporal == "animatediff" else denoise
         pictures = [controls[name] for name in self.controls]
-        regions = self._regions(masks) if self.needs_masks and masks is not None else None
-        return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures, regions)
+        return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures)
 
     def frames(
-        self,
-        clips: Mapping[ControlName, Iterable[np.ndarray]],
-        total: int,
-        wanted: range,
-        sizing: Sizing,
-        masks: Iterable[np.ndarray] | None = None,
+        self, clips: Mapping[ControlName, Iterable[np.ndarray]], total: int, wanted: range, sizing: Sizing
     ) -> Iterator[np.ndarray]:
         """Generate a run of a clip's frames.
 
@@ -193,28 +186,25 @@ class Generator:
             total: frames of the whole clip.
             wanted: frames to generate.
             sizing: of the result.
-            masks: the avatar's whole clip of masks, if :attr:`needs_masks`.
 
         Yields:
             (height, width, 3) uint8 RGB for each of ``wanted``.
 
         Raises:
-            DiffSignError: if a clip ends early, or the masks are needed and not given.
+            DiffSignError: if a control clip ends early.
         """
-        sources: dict[str, Iterable[np.ndarray]] = {name: clips[name] for name in self.controls}
-        if self.needs_masks:
-            if masks is None:
-                raise DiffSignError("a reference picture speaks for a region; give the avatar's mask with --mask.")
-            sources["mask"] = masks
         needed = set(wanted)
         windows = [window for window in self.windows(total) if needed & set(window.kept)]
         last = {frame: index for index, window in enumerate(windows) for frame in window.kept}
         sums: dict[int, np.ndarray] = {}
-        for index, frames in enumerate(read_windows(sources, windows)):
+        for index, frames in enumerate(read_windows({name: clips[name] for name in self.controls}, windows)):
             window = windows[index]
-            sized = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
-            controls = {name: sized[name] for name in self.controls}
-            pictures = self.generate(window, controls, sizing, sized.get("mask"))
+            controls = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
+            pictures = self.generate(window, controls, sizing)
+            if self.details is not None:
+                if self.cross_frame is not None:
+                    attend(self.cross_frame, None, self.pipeline._execution_device)
+                pictures = self.details.redraw(window.frames, pictures, frames, sizing)
             for frame, share, picture in zip(window.frames, window.shares, pictures, strict=True):
                 if share > 0 and frame in needed:
                     sums[frame] = sums.get(frame, 0.0) + np.float32(share) * picture

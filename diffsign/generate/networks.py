@@ -18,6 +18,7 @@ from diffsign.core.settings.family import ControlName, Preset
 from diffsign.core.settings.generate import GenerateSettings
 from diffsign.generate.conditioning import LoRA
 from diffsign.generate.lora import merge_loras
+from diffsign.generate.sampler import in_channels_last
 from diffsign.generate.weights import DIFFUSERS_STEMS, read_json, read_tensors, weight_names
 
 
@@ -55,6 +56,15 @@ def pipeline_class(architecture: str) -> Any:
     return {
         "sd": diffusers.StableDiffusionControlNetPipeline,
         "sdxl": diffusers.StableDiffusionXLControlNetPipeline,
+    }[architecture]
+
+
+def drawing_over_class(architecture: str) -> Any:
+    """Return the img2img ControlNet pipeline of diffusers for an architecture."""
+    diffusers = library("diffusers")
+    return {
+        "sd": diffusers.StableDiffusionControlNetImg2ImgPipeline,
+        "sdxl": diffusers.StableDiffusionXLControlNetImg2ImgPipeline,
     }[architecture]
 
 
@@ -212,6 +222,7 @@ def load_pipeline(
 
 
 def _place(pipeline: Any, settings: GenerateSettings, device: torch.device) -> None:
+    in_channels_last(pipeline)
     if settings.vae_tiling:
         pipeline.vae.enable_tiling()
     if settings.vae_slicing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from diffsign.core.settings import Settings
 from diffsign.core.settings.family import ControlName, DType
@@ -63,6 +63,19 @@ class GenerateSettings(Settings):
         multiple_of=8,
         description="Height in pixels, as many 8s as there are latents; alone, the width follows the clip's shape.",
     )
+    details: list[Literal["face", "hands"]] = Field(
+        [], description="Parts that are cut out, drawn over larger, and laid back."
+    )
+    details_strength: float = Field(
+        0.4, ge=0.05, le=1, description="How far details may depart from what is there; 1 keeps nothing of it."
+    )
+    details_size: int | None = Field(
+        None,
+        ge=64,
+        le=2048,
+        multiple_of=8,
+        description="Pixels of a side at which details are drawn; by default the family's short side, or 512.",
+    )
     background: str | None = Field(
         None,
         description="Colour ('#rrggbb') or picture to put behind the signer, whom the avatar's mask cuts out; by "
@@ -91,6 +104,12 @@ class GenerateSettings(Settings):
     def starting_noise(self) -> Literal["shared", "mesh", "frame"]:
         """What frames start from. Motion modules are trained on noise of each frame's own."""
         return self.noise or ("frame" if self.temporal == "animatediff" else "shared")
+
+    @model_validator(mode="after")
+    def _one_frame_at_a_time(self) -> GenerateSettings:
+        if self.details and self.temporal == "animatediff":
+            raise ValueError("details are drawn frame by frame, which animatediff's networks do not; leave one out")
+        return self
 
     @field_validator("background")
     @classmethod

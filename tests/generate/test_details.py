@@ -1,0 +1,94 @@
+"""Face and hands drawn over."""
+
+import numpy as np
+import pytest
+
+from diffsign.core.clip import iter_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.keypoints import FACE, LEFT_HAND
+from diffsign.core.settings import parse
+from diffsign.core.settings.generate import GenerateSettings
+from diffsign.generate.chunks import chunk_range
+from diffsign.generate.details import ROOM, Details, Square, cut_out, fading, lay_back, squares_of
+from diffsign.generate.encode import encode_signer
+from diffsign.generate.frames import Sizing
+from diffsign.generate.generator import Generator
+from diffsign.generate.sampler import Sampling
+from tests.generate.test_temporal import Board
+
+CPU = {"device": "cpu", "batch_size": 2, "details_size": 64}
+
+
+class Points(Board):
+    """An avatar whose face is 4 pixels wide in the middle of 24×16, and whose left hand walks to the right."""
+
+    def __init__(self):
+        super().__init__()
+        self.camera = self.camera.resized(24, 16)
+
+    def keypoints(self):
+        points = np.full((5, 137, 2), np.nan)
+        corners = np.array([[-2, -2], [2, 2]])
+        points[:, FACE] = np.resize(corners + np.array([12, 8]), (70, 2))
+        for frame in range(5):
+            points[frame, LEFT_HAND] = np.resize(corners + np.array([3 + frame, 3]), (21, 2))
+        return points
+
+
+def test_squares_follow_a_part_with_one_size_for_the_clip():
+    points = Points().keypoints()
+    face, left, right = squares_of(points, ["hands", "face"], (24, 16))
+    assert face.side == pytest.approx(4 * ROOM) and np.allclose(face.centres, (12, 8)) and face.present.all()
+    assert np.allclose(left.centres[:, 0], 3 + np.arange(5))
+    assert not right.present.any()  # not a point of it is known
+    assert not Square.around(points[:, LEFT_HAND] - (20, 0), 24, 16).present.any()  # outside the picture
+    assert len(squares_of(points, ["face"], (24, 16))) == 1
+
+
+def test_what_is_cut_out_lies_where_it_was():
+    rows, columns = np.mgrid[:40, :60].astype(np.float32)
+    picture = np.stack([rows / 40, columns / 60, (rows + columns) / 100], axis=-1)
+    corner, side = np.array([12.3, 7.8]), 20.6
+    patch = cut_out(picture, corner, side, 128)
+    assert np.abs(lay_back(picture, patch, corner, side) - picture).max() < 0.003
+    red = lay_back(picture, np.ones_like(patch), corner, side)
+    changed = np.abs(red - picture).max(-1) > 1e-6
+    where = np.argwhere(changed)
+    assert (where.min(0) >= np.floor(corner[::-1]) - 1).all() and (where.max(0) <= np.ceil(corner[::-1] + side)).all()
+    assert red[18, 22].min() == pytest.approx(1) and fading(50).max() == 1 and fading(50)[0].max() < 0.05
+
+
+def test_only_the_parts_change_and_chunks_do_not_matter(tiny, clips, picture):
+    manifest = tiny.fetch()
+    signer = encode_signer(manifest, [picture], text="a man", device="cpu")
+
+    def frames(generator, wanted):
+        streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
+        return list(generator.frames(streams, 5, wanted, Sizing.of(24, 16, generator.factor)))
+
+    plain = Generator(manifest, signer, GenerateSettings(**CPU), Points())
+    drawn = Generator(manifest, signer, GenerateSettings(**CPU, details=["face", "hands"]), Points())
+    before, after = (np.stack(frames(generator, range(5))).astype(int) for generator in (plain, drawn))
+    changed = (before != after).any(-1)
+    assert changed[:, 6:10, 10:14].mean() > 0.9  # the face
+    assert changed[:, 2, 3].any() and changed[4, 3, 7]  # the hand, which walks
+    assert not changed[:, 13:].any() and not changed[:, :, 17:].any()
+    parts = [frame for chunk in (1, 2, 3) for frame in frames(drawn, chunk_range(5, chunk, 3, 2))]
+    assert np.array_equal(np.stack(parts), after)
+
+
+@pytest.mark.parametrize(("steps", "strength", "taken"), [(1, 0.4, 3), (60, 0.4, 60), (10, 0.05, 20), (1, 1.0, 1)])
+def test_at_least_one_step_is_taken(steps, strength, taken):
+    sampling = Sampling(steps, 1.0, (1.0,))
+    details = Details(None, sampling, None, [], (24, 16), 64, strength, 0)
+    assert details.sampling.steps == taken and int(taken * strength) >= 1
+
+
+def test_what_details_need_is_said(sd):
+    signer = encode_signer(sd.fetch(), text="a man", device="cpu")
+    with pytest.raises(DiffSignError, match="give --motion and --body"):
+        Generator(sd.fetch(), signer, GenerateSettings(device="cpu", details=["face"]))
+    with pytest.raises(DiffSignError, match="frame by frame, which animatediff"):
+        parse(GenerateSettings, {"details": ["face"], "temporal": "animatediff"}, "generate")
+    with pytest.raises(DiffSignError, match=r"'details\.0' is 'feet': input should be 'face' or 'hands'"):
+        parse(GenerateSettings, {"details": ["feet"]}, "generate")
