@@ -86,6 +86,7 @@ def looks(wildcards):
     words = {"--text": row.text, "--negative": row.negative}
     return [
         *(f"--image={path}" for path in row.image),
+        *(f"--region={region}" for region in row.region),
         *(f"{flag}={text}" for flag, text in words.items() if text),
         *(
             f"--lora={lora_file(name) if name in CONFIG.characters else name}"

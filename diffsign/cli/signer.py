@@ -82,6 +82,13 @@ def encode(
             help="LoRA of the manifest, or a file (from diffsign personalize, for example); may be repeated.",
         ),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|signer|background",
+            help="What a picture speaks for, once for each --image in their order; by default all.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
@@ -92,7 +99,7 @@ def encode(
     from diffsign.generate.networks import use_threads
 
     use_threads(threads)
-    signer = encode_signer(load_manifest(manifest), image or [], text, negative, device, lora or [])
+    signer = encode_signer(load_manifest(manifest), image or [], text, negative, device, lora or [], region or [])
     save_conditioning(out, signer)
 
 
@@ -107,7 +114,7 @@ def generate(
     depth: Annotated[Path | None, typer.Option(help="Depth clip, from diffsign control depth.")] = None,
     motion: Annotated[Path | None, typer.Option(help="Motion of the avatar (.npz), for noise mesh.")] = None,
     body: Annotated[Path | None, typer.Option(help="Body file (.npz) that the motion was fitted with.")] = None,
-    mask: Annotated[Path | None, typer.Option(help="Mask of the avatar (.mkv), for a background.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask of the avatar (.mkv), for a background or --region.")] = None,
     chunk: Annotated[str, typer.Option(metavar="I-of-N", help="Part of the clip to generate.")] = "1-of-1",
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -144,7 +151,8 @@ def generate(
         generator = Generator(family, signer, settings, avatar)
         sizing = Sizing.of(width, height, generator.factor)
         streams: dict[ControlName, Iterator[np.ndarray]] = {name: iter_clip(path) for name, path in clips.items()}
-        frames = generator.frames(streams, info.frames, wanted, sizing)
+        covers = iter_clip(require_mask(mask, info)) if generator.needs_masks else None
+        frames = generator.frames(streams, info.frames, wanted, sizing, covers)
         if settings.background is not None:
             picture = backdrop(settings.background, width, height)
             frames = before_background(frames, masks, wanted, picture, settings.background_edge)
@@ -160,7 +168,9 @@ def personalize(
     out: Annotated[Path, typer.Argument(help="LoRA to write (.safetensors).")],
     picture: Annotated[list[Path], typer.Option(help="Picture of the character, or a folder of them; repeat it.")],
     words: Annotated[str, typer.Option(help="What calls the character: a rare word and the class, 'a zwx person'.")],
-    class_words: Annotated[str, typer.Option(help="The class alone, which stays as it was.")] = "a person",
+    class_words: Annotated[
+        str, typer.Option(help="The class alone, which stays as it was; several with ';'.")
+    ] = "a person",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     *,
     settings: PersonalizeSettings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -16,6 +16,9 @@ from diffsign.core.settings.family import parse_lora
 
 #: Ids become folder names and Snakemake wildcards.
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+
+#: Part of the result that a reference picture speaks for: everything, the signer, or what is behind.
+Region = Literal["all", "signer", "background"]
 
 Row = TypeVar("Row", bound="VideoRow | SignerRow")
 
@@ -59,13 +62,17 @@ class SignerRow(Settings):
     family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
     ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
+    region: list[Region] = Field(
+        default=[],
+        description="What each reference picture speaks for, separated by ';': all, signer or background.",
+    )
     background: str | None = Field(None, description="Colour or picture behind the signer; by default the config's.")
     lora: list[str] = Field(
         default=[],
         description="LoRAs, separated by ';': characters of the config or LoRAs of the family, as name or name:scale.",
     )
 
-    @field_validator("image", "lora", mode="before")
+    @field_validator("image", "lora", "region", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
@@ -84,6 +91,8 @@ class SignerRow(Settings):
     def _described(self) -> SignerRow:
         if not self.image and not self.text and not self.lora:
             raise ValueError("a signer needs an image, a text, or both (or a lora that is a character)")
+        if self.region and len(self.region) != len(self.image):
+            raise ValueError(f"there are {len(self.region)} regions for {len(self.image)} pictures; give one for each")
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class Measured:
     features: dict[str, Tensor]
     features_released: dict[str, Tensor]
     warping: dict[str, np.ndarray]
+
+    def within_shots(self, starts: np.ndarray) -> Measured:
+        """Return a copy without the values of frames that begin a shot (T,): the frame before is of another one."""
+        ssim, warping = (
+            {name: np.where(starts, np.nan, values) for name, values in series.items()}
+            for series in (self.ssim, self.warping)
+        )
+        return replace(self, ssim=ssim, warping=warping)
 
 
 def _fit(frame: np.ndarray, width: int, height: int) -> np.ndarray:

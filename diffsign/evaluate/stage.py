@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from diffsign import __version__
 from diffsign.core.clip import probe_clip
+from diffsign.core.cuts import shot_starts
 from diffsign.core.errors import DiffSignError
 from diffsign.core.figures import PARTS, REFERENCES
 from diffsign.core.files import require_file
@@ -303,6 +304,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings, threads: int | None = N
     measured = measure(paths, clip, network, batch_size=settings.batch_size, flow=settings.flow, expected=frames)
     frames = len(measured.ssim_first)
     keypoints = _keypoints(inputs, frames, info.width, info.height)
+    measured = measured.within_shots(shot_starts(keypoints["source"]))
     readable, on_keypoints = legibility(keypoints, settings)
     similar, on_embeddings = _similarities(inputs, measured, clip, pictures)
     series = {f"ssim_successive_{name}": values for name, values in measured.ssim.items()}

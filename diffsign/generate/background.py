@@ -28,7 +28,10 @@ def backdrop(background: str, width: int, height: int) -> np.ndarray:
 def require_mask(mask: Path | None, clip: ClipInfo) -> Path:
     """Return the avatar's mask; raise :class:`DiffSignError` if there is none, or it is another clip's."""
     if mask is None:
-        raise DiffSignError("a background needs to know where the signer is: give the avatar's mask with --mask.")
+        raise DiffSignError(
+            "a background, or a picture that speaks for a region, has to know where the signer is: give the avatar's "
+            "mask with --mask."
+        )
     info = probe_clip(mask)
     if info != clip:
         raise DiffSignError(

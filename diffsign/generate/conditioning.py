@@ -13,6 +13,8 @@ from diffsign.core.files import atomic, require_file
 if TYPE_CHECKING:
     import torch
 
+    from diffsign.core.sheets import Region
+
 FORMAT, VERSION = "diffsign-conditioning", 2
 
 
@@ -34,6 +36,7 @@ class Conditioning:
         negative: the negative words.
         worded: whether the signer brought words (and not only the family's own).
         images: file names of the reference pictures.
+        regions: which part of the result each picture speaks for; empty where all speak for everything.
         loras: LoRAs of the signer.
         prompt_embeds: (1, L, D) text.
         negative_prompt_embeds: (1, L, D).
@@ -55,6 +58,7 @@ class Conditioning:
     image_embeds: torch.Tensor | None = None
     negative_image_embeds: torch.Tensor | None = None
     loras: tuple[LoRA, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -72,7 +76,7 @@ _TENSORS = (
     "image_embeds",
     "negative_image_embeds",
 )
-_WORDS = ("family", "prompt", "negative", "worded", "images")
+_WORDS = ("family", "prompt", "negative", "worded", "images", "regions")
 
 
 def save_conditioning(path: str | Path, conditioning: Conditioning) -> None:
@@ -103,7 +107,7 @@ def load_conditioning(path: str | Path) -> Conditioning:
     if int(metadata["version"]) > VERSION:
         raise DiffSignError(f"'{path}' has conditioning version {metadata['version']}, newer than {VERSION}.")
     words = json.loads(metadata["signer"])
-    words["images"] = tuple(words["images"])
+    words["images"], words["regions"] = tuple(words["images"]), tuple(words.get("regions", ()))
     words["loras"] = tuple(LoRA(**lora) for lora in words.get("loras", ()))
     for lora in words["loras"]:
         if not Path(lora.path).is_file():

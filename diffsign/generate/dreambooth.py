@@ -38,7 +38,8 @@ from diffsign.generate.sampler import Sampling, denoise
 log = logging.getLogger(__name__)
 
 #: Layers of the UNet that the LoRA changes.
-TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+TARGETS = {"attention": ATTENTION, "all": (*ATTENTION, "proj_in", "proj_out", "conv1", "conv2", "conv_shortcut")}
 #: Share of the steps at the noise levels that the family's preset samples at; the rest are at any level.
 AT_USE = 0.5
 #: Steps over which the logged loss is averaged.
@@ -71,12 +72,14 @@ class Examples:
     Attributes:
         latents: (N, C, h, w).
         controls: (N, 3, H, W) in [0, 1] for each ControlNet of the pipeline.
-        words: what is said of them.
+        prompt_embeds: (N, L, D), what is said of each.
+        pooled_prompt_embeds: (N, P), SDXL only.
     """
 
     latents: torch.Tensor
     controls: list[torch.Tensor]
-    words: Conditioning
+    prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor | None
 
 
 class Personalization:
@@ -86,7 +89,7 @@ class Personalization:
         manifest: the family; it has to hold a ControlNet for canny.
         pictures: files and folders of the character's pictures.
         words: what calls the character, such as "a zwx person".
-        class_words: what it is one of, such as "a person".
+        class_words: what it is one of, such as "a person"; several descriptions are separated by ";".
         work: folder for the pictures of the class, the checkpoint and the log of the loss.
         settings: how.
 
@@ -103,10 +106,11 @@ class Personalization:
         work: str | Path,
         settings: PersonalizeSettings,
     ) -> None:
-        if words.split() == class_words.split():
+        self.class_words = [text.strip() for text in class_words.split(";") if text.strip()]
+        if not self.class_words or words.split() in [text.split() for text in self.class_words]:
             raise DiffSignError(
-                f"the character's words and the class's are both '{words}'; add a rare word to the character's, such "
-                f"as 'zwx'."
+                f"the character's words are '{words}', the class's '{class_words}'; the character's need a rare word "
+                "more, such as 'zwx'."
             )
         if "canny" not in manifest.controlnets:
             raise DiffSignError(
@@ -115,7 +119,7 @@ class Personalization:
             )
         quiet_libraries()
         self.manifest, self.settings, self.work = manifest, settings, Path(work)
-        self.words, self.class_words = words, class_words
+        self.words = words
         self.files = picture_files(pictures)
         self.device = best_device(settings.device)
         frozen = "float32" if self.device.type == "cpu" else "bfloat16"
@@ -139,7 +143,7 @@ class Personalization:
         Returns:
             The LoRA's tensors, float32, named as diffusers and PEFT name them.
         """
-        character = self._examples([squared(path, self.size) for path in self.files], self.words)
+        character = self._examples([squared(path, self.size) for path in self.files], [self.words])
         prior = None
         if self.settings.prior_weight > 0:
             prior = self._examples([squared(path, self.size) for path in self._prior()], self.class_words)
@@ -175,8 +179,8 @@ class Personalization:
             return np.stack([squared(f, self.size) if f.is_file() else e for f, e in zip(files, edges, strict=True)])
         return np.stack([squared(control_file(path, name), self.size) for path in self.files])
 
-    def _examples(self, pictures: list[np.ndarray], words: str) -> Examples:
-        """Encode pictures; the n-th is seen under the controls of the character's n-th, counted round."""
+    def _examples(self, pictures: list[np.ndarray], texts: list[str]) -> Examples:
+        """Encode pictures; the n-th has the n-th text and the controls of the character's n-th, counted round."""
         vae, dtype = self.pipeline.vae, self.pipeline.vae.dtype
         latents, order = [], [number % len(self.files) for number in range(len(pictures))]
         with torch.no_grad():
@@ -186,7 +190,11 @@ class Personalization:
                 latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
                 latents.append(latent.float() * vae.config.scaling_factor)
         controls = [torch.from_numpy(c[order]).permute(0, 3, 1, 2).to(self.device) / 255 for c in self.controls]
-        return Examples(torch.cat(latents), controls, self._said(words))
+        said = [self._said(text) for text in texts]
+        said = [said[number % len(said)] for number in range(len(pictures))]
+        pooled = [words.pooled_prompt_embeds for words in said if words.pooled_prompt_embeds is not None]
+        prompts = torch.cat([words.prompt_embeds for words in said])
+        return Examples(torch.cat(latents), controls, prompts, torch.cat(pooled) if pooled else None)
 
     def _said(self, words: str) -> Conditioning:
         encoded = encode_words(self.manifest, words, self.manifest.family.negative_prompt, self.device)
@@ -216,7 +224,7 @@ class Personalization:
                 old.unlink()
             note.write_text(json.dumps(made_of, indent=2), encoding="utf-8")
         paths = [folder / f"{number:04d}.png" for number in range(settings.prior_pictures)]
-        said = self._said(self.class_words)
+        said = [self._said(text) for text in self.class_words]
         preset = chosen_preset(self.manifest, self.sampling)
         channels, side = self.pipeline.unet.config.in_channels, self.size // self.pipeline.vae_scale_factor
         for number in track([n for n, path in enumerate(paths) if not path.exists()], "pictures of the class"):
@@ -227,7 +235,8 @@ class Personalization:
             noise = torch.randn((1, channels, side, side), generator=generator)
             scales = tuple(scale * seen for scale in self.scales)
             sampling = Sampling(preset.steps, preset.guidance_scale, scales)
-            picture = denoise(self.pipeline, sampling, said, noise, [generator], controls)[0]
+            words = said[number % len(said)]
+            picture = denoise(self.pipeline, sampling, words, noise, [generator], controls)[0]
             with atomic(paths[number]) as temporary:
                 Image.fromarray(np.round(picture * 255).clip(0, 255).astype(np.uint8)).save(temporary)
         return paths
@@ -239,7 +248,10 @@ class Personalization:
             part.requires_grad_(False)
         unet, settings = self.pipeline.unet, self.settings
         config = peft.LoraConfig(
-            r=settings.rank, lora_alpha=settings.rank, init_lora_weights="gaussian", target_modules=TARGETS
+            r=settings.rank,
+            lora_alpha=settings.rank,
+            init_lora_weights="gaussian",
+            target_modules=list(TARGETS[settings.layers]),
         )
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
@@ -271,11 +283,16 @@ class Personalization:
             target = self.noising.get_velocity(clean, noise, times)
         else:
             target = clean if kind == "sample" else noise
-        text = torch.cat([examples.words.prompt_embeds.repeat(settings.batch_size, 1, 1) for examples in shown])
+        text = torch.cat([examples.prompt_embeds[index] for examples, index in zip(shown, picked, strict=True)])
+        pooled = [
+            examples.pooled_prompt_embeds[index]
+            for examples, index in zip(shown, picked, strict=True)
+            if examples.pooled_prompt_embeds is not None
+        ]
         dtype = self.pipeline.unet.dtype
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
             seen = controls if rng.random() < settings.controlled else None
-            found = self._predict(unet, noisy, times, text, seen, shown)
+            found = self._predict(unet, noisy, times, text, seen, torch.cat(pooled) if pooled else None)
         wrong = (found.float() - target).square().mean(dim=(1, 2, 3))
         weights = torch.ones_like(wrong)
         weights[settings.batch_size :] = settings.prior_weight
@@ -297,18 +314,15 @@ class Personalization:
         times: torch.Tensor,
         text: torch.Tensor,
         controls: list[torch.Tensor] | None,
-        shown: Sequence[Examples],
+        pooled: torch.Tensor | None,
     ) -> torch.Tensor:
         dtype = self.pipeline.unet.dtype
         text = text.to(self.device, dtype)
         added: dict[str, Any] = {}
-        if self.manifest.architecture == "sdxl":
-            pooled = [examples.words.pooled_prompt_embeds for examples in shown]
+        if pooled is not None:
             size = torch.tensor([[self.size, self.size, 0, 0, self.size, self.size]], device=self.device)
             added["added_cond_kwargs"] = {
-                "text_embeds": torch.cat(
-                    [embeds.repeat(self.settings.batch_size, 1) for embeds in pooled if embeds is not None]
-                ).to(self.device, dtype),
+                "text_embeds": pooled.to(self.device, dtype),
                 "time_ids": size.repeat(len(noisy), 1).to(dtype),
             }
         noisy = noisy.to(dtype)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import require_file
 from diffsign.core.manifest import Manifest
+from diffsign.core.sheets import Region
 from diffsign.generate.conditioning import Conditioning, LoRA
 from diffsign.generate.lora import find_loras, merge_loras
 from diffsign.generate.networks import best_device, library, pipeline_class, quiet_libraries, variant_in
@@ -162,6 +163,7 @@ def encode_signer(
     negative: str | None = None,
     device: str = "auto",
     loras: Sequence[str] = (),
+    regions: Sequence[str] = (),
 ) -> Conditioning:
     """Encode a signer given by pictures, by words, or by both.
 
@@ -172,12 +174,19 @@ def encode_signer(
         negative: negative words, or None for the family's own.
         device: auto, cpu or cuda.
         loras: names of the manifest's LoRAs, or files, with ``:scale`` behind if not at their own.
+        regions: what each picture speaks for: ``all``, ``signer`` or ``background``; by default all.
 
     Raises:
         DiffSignError: if there is neither picture nor text, or one of them cannot be used.
     """
     if not images and not (text or "").strip():
         raise DiffSignError("a signer needs a reference picture (--image), words (--text), or both; neither came.")
+    wrong = next((region for region in regions if region not in get_args(Region)), None)
+    if wrong is not None or (regions and len(regions) != len(images)):
+        came = f"'{wrong}' came" if wrong is not None else f"{len(regions)} came for {len(images)}"
+        raise DiffSignError(
+            f"a region is {', '.join(get_args(Region))}, one for each picture in their order (--region); {came}."
+        )
     found = find_loras(loras, manifest)
     pictures = [read_picture(path) for path in images]
     quiet_libraries()
@@ -194,5 +203,6 @@ def encode_signer(
         worded=bool((text or "").strip()),
         images=tuple(Path(path).name for path in images),
         loras=found,
+        regions=() if set(regions) <= {"all"} else tuple(regions),  # type: ignore[arg-type]
         **tensors,
     )

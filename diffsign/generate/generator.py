@@ -158,13 +158,31 @@ class Generator:
             self._surface = SurfaceNoise(avatar.faces, avatar.vertices(0), view, channels, self.seed)
         return self._surface
 
-    def generate(self, window: Window, controls: Mapping[ControlName, np.ndarray], sizing: Sizing) -> np.ndarray:
+    @property
+    def needs_masks(self) -> bool:
+        """Whether a reference picture speaks for a part of the result, so that the avatar's masks are needed."""
+        return bool(self.conditioning.regions)
+
+    def _regions(self, masks: np.ndarray) -> torch.Tensor:
+        """Return where each reference picture speaks, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8."""
+        signer = torch.from_numpy(masks[..., 0]).float() / 255
+        parts = {"all": torch.ones_like(signer), "signer": signer, "background": 1 - signer}
+        return torch.stack([parts[region] for region in self.conditioning.regions], dim=1)
+
+    def generate(
+        self,
+        window: Window,
+        controls: Mapping[ControlName, np.ndarray],
+        sizing: Sizing,
+        masks: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Generate the frames of one window.
 
         Args:
             window: which frames, and what they see of each other.
             controls: (N, H, W, 3) uint8 for each of :attr:`controls`, in the size that is generated.
             sizing: of the result.
+            masks: (N, H, W, 3) uint8, how much the avatar covers, for reference pictures that speak for a part.
 
         Returns:
             (N, H, W, 3) float32 in [0, 1].
@@ -174,10 +192,16 @@ class Generator:
             attend(self.cross_frame, window.attended, self.pipeline._execution_device)
         run = denoise_with_motion if self.settings.temporal == "animatediff" else denoise
         pictures = [controls[name] for name in self.controls]
-        return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures)
+        regions = self._regions(masks) if self.needs_masks and masks is not None else None
+        return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures, regions)
 
     def frames(
-        self, clips: Mapping[ControlName, Iterable[np.ndarray]], total: int, wanted: range, sizing: Sizing
+        self,
+        clips: Mapping[ControlName, Iterable[np.ndarray]],
+        total: int,
+        wanted: range,
+        sizing: Sizing,
+        masks: Iterable[np.ndarray] | None = None,
     ) -> Iterator[np.ndarray]:
         """Generate a run of a clip's frames.
 
@@ -186,25 +210,33 @@ class Generator:
             total: frames of the whole clip.
             wanted: frames to generate.
             sizing: of the result.
+            masks: the avatar's whole clip of masks, if :attr:`needs_masks`.
 
         Yields:
             (height, width, 3) uint8 RGB for each of ``wanted``.
 
         Raises:
-            DiffSignError: if a control clip ends early.
+            DiffSignError: if a clip ends early, or the masks are needed and not given.
         """
+        sources: dict[str, Iterable[np.ndarray]] = {name: clips[name] for name in self.controls}
+        if self.needs_masks:
+            if masks is None:
+                raise DiffSignError("a reference picture speaks for a region; give the avatar's mask with --mask.")
+            sources["mask"] = masks
         needed = set(wanted)
         windows = [window for window in self.windows(total) if needed & set(window.kept)]
         last = {frame: index for index, window in enumerate(windows) for frame in window.kept}
         sums: dict[int, np.ndarray] = {}
-        for index, frames in enumerate(read_windows({name: clips[name] for name in self.controls}, windows)):
+        for index, frames in enumerate(read_windows(sources, windows)):
             window = windows[index]
-            controls = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
-            pictures = self.generate(window, controls, sizing)
+            sized = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
+            controls = {name: sized[name] for name in self.controls}
+            pictures = self.generate(window, controls, sizing, sized.get("mask"))
             if self.details is not None:
                 if self.cross_frame is not None:
                     attend(self.cross_frame, None, self.pipeline._execution_device)
-                pictures = self.details.redraw(window.frames, pictures, frames, sizing)
+                drawn_from = {name: frames[name] for name in self.controls}
+                pictures = self.details.redraw(window.frames, pictures, drawn_from, sizing)
             for frame, share, picture in zip(window.frames, window.shares, pictures, strict=True):
                 if share > 0 and frame in needed:
                     sums[frame] = sums.get(frame, 0.0) + np.float32(share) * picture

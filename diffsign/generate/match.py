@@ -237,6 +237,9 @@ def check_adapter(path: Path, encoder: Path, encoder_variant: str | None, base: 
             f"IP-Adapter '{path}' has {len(keys)} attention layers, the base model {base.cross_attentions}; "
             "it was trained for another base."
         )
+    own = sorted(shape[0] for layer, shape in base.layers.items() if layer.endswith("attn2_to_k"))
+    if sorted(shape[0] for shape in keys) != own:
+        raise DiffSignError(f"IP-Adapter '{path}' is for a base with layers of other widths; give one for this base.")
     config, _, size = read_network(encoder, "the image encoder", TRANSFORMERS_STEMS, encoder_variant)
     vision = config.get("vision_config", config)
     if "hidden_size" not in vision or "patch_size" not in vision:

@@ -72,6 +72,17 @@ def embeddings(pipeline: Any, conditioning: Conditioning, guided: bool, count: i
     return arguments
 
 
+def spoken_for(pipeline: Any, guided: bool, regions: torch.Tensor | None) -> dict[str, Any]:
+    """Return where each reference picture is attended to, (N, P, H, W) in [0, 1], as an argument of the pipelines.
+
+    Pictures with regions are attended to one by one, and add up where regions overlap.
+    """
+    if regions is None:
+        return {}
+    masks = regions.to(pipeline._execution_device, pipeline.unet.dtype)
+    return {"cross_attention_kwargs": {"ip_adapter_masks": [masks.repeat(2 if guided else 1, 1, 1, 1)]}}
+
+
 def as_tensors(pipeline: Any, controls: Sequence[np.ndarray]) -> list[torch.Tensor]:
     """Return control pictures (N, H, W, 3) uint8 as the ControlNets take them: (N, 3, H, W) in [0, 1]."""
     dtype = pipeline.unet.dtype
@@ -86,6 +97,7 @@ def denoise(
     noise: torch.Tensor,
     generators: list[torch.Generator],
     controls: Sequence[np.ndarray],
+    regions: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Generate frames together, each from its own noise.
 
@@ -96,6 +108,7 @@ def denoise(
         noise: (N, C, h, w) float32.
         generators: N, what schedulers draw more noise from.
         controls: (N, H, W, 3) uint8 for each ControlNet.
+        regions: (N, P, H, W) in [0, 1], where each of P reference pictures is attended to; everywhere by default.
 
     Returns:
         (N, H, W, 3) float32 in [0, 1].
@@ -110,6 +123,7 @@ def denoise(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, len(noise)),
+        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
     ).images
 
 
@@ -121,6 +135,7 @@ def denoise_with_motion(
     noise: torch.Tensor,
     generators: list[torch.Generator],
     controls: Sequence[np.ndarray],
+    regions: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Generate successive frames with a motion module, which sees all of them (Guo et al., "AnimateDiff", ICLR 2024).
 
@@ -137,6 +152,7 @@ def denoise_with_motion(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, 1),
+        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
     ).frames[0]
 
 

@@ -45,8 +45,8 @@ def _words(info: ClipInfo) -> str:
 
 
 def read_windows(
-    clips: Mapping[ControlName, Iterable[np.ndarray]], windows: Sequence[Window]
-) -> Iterator[dict[ControlName, list[np.ndarray]]]:
+    clips: Mapping[str, Iterable[np.ndarray]], windows: Sequence[Window]
+) -> Iterator[dict[str, list[np.ndarray]]]:
     """Yield, for each window in turn, the pictures of its frames, reading every clip once.
 
     A picture is kept only while a later window needs it.
@@ -60,15 +60,13 @@ def read_windows(
     """
     last_use = {frame: index for index, window in enumerate(windows) for frame in window.frames}
     streams = {name: enumerate(clip) for name, clip in clips.items()}
-    kept: dict[ControlName, dict[int, np.ndarray]] = {name: {} for name in clips}
+    kept: dict[str, dict[int, np.ndarray]] = {name: {} for name in clips}
     for index, window in enumerate(windows):
         for name, stream in streams.items():
             while not kept[name].keys() >= set(window.frames):
                 number, picture = next(stream, (None, None))
                 if number is None or picture is None:
-                    raise DiffSignError(
-                        f"the {name} control ends before frame {max(window.frames) + 1}; make it again."
-                    )
+                    raise DiffSignError(f"the {name} clip ends before frame {max(window.frames) + 1}; make it again.")
                 if number in last_use:
                     kept[name][number] = picture
         yield {name: [pictures[frame] for frame in window.frames] for name, pictures in kept.items()}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.core.clip import read_clip, write_clip
+from diffsign.core.cuts import mark_cuts
 from diffsign.core.errors import DiffSignError
 from diffsign.core.figures import DEFINITIONS
 from diffsign.core.keypoints import save_keypoints
@@ -60,6 +62,16 @@ def test_ssim_advances_and_the_released_one_does_not(metrics: Metrics, files: di
     assert metrics.value("ssim_successive") == pytest.approx(successive, abs=1e-5)
     assert metrics.value("ssim_first_frame") == pytest.approx(first, abs=1e-9)
     assert metrics.figures["ssim_successive"].frames == FRAMES - 1
+
+
+def test_frames_on_both_sides_of_a_cut_are_not_compared(files: dict[str, Path], tmp_path: Path) -> None:
+    keypoints = make_keypoints()
+    path = tmp_path / "cut.npz"
+    save_keypoints(path, replace(keypoints, changes=mark_cuts(keypoints.changes, [3])))
+    cut = run(files, source_keypoints=path)
+    for name in ("ssim_successive_result", "ssim_successive_source", "warping_error_result"):
+        assert [value is None for value in cut.series[name]] == [True, False, False, True, False]
+    assert cut.figures["ssim_successive"].frames == FRAMES - 2
 
 
 def test_fid_rests_on_the_frames_and_the_released_one_on_their_negatives(

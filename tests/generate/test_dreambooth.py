@@ -1,6 +1,7 @@
 """Personalising: what is trained is what is loaded, and a run that was cut off ends with the same bits."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -105,9 +106,9 @@ def test_every_kind_of_prediction_has_its_target(own, pictures, tmp_path, predic
     path = own.folder / "base" / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": prediction}))
     trained = training(own, pictures, tmp_path / "w", steps=1, prior_weight=0)
-    examples = trained._examples([np.full((64, 64, 3), 90, np.uint8)], "a red person")
+    examples = trained._examples([np.full((64, 64, 3), 90, np.uint8)], ["a red person"])
 
-    def perfect(unet, noisy, times, text, controls, shown):
+    def perfect(unet, noisy, times, text, controls, pooled):
         alpha = trained.noising.alphas_cumprod[times][:, None, None, None]
         clean = examples.latents
         noise = (noisy - alpha.sqrt() * clean) / (1 - alpha).sqrt()
@@ -116,6 +117,24 @@ def test_every_kind_of_prediction_has_its_target(own, pictures, tmp_path, predic
 
     trained._predict = perfect
     assert float(trained._loss(None, examples, None, 0)) < 1e-6
+
+
+def test_pictures_bring_their_own_controls_and_the_class_its_descriptions(sd, pictures, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    edges = training(sd, folder, tmp_path / "w", steps=1)
+    assert list(edges.sampling.controls) == ["canny"]
+    for number in range(3):
+        Image.new("RGB", (64, 64), "red").save(folder / f"{number}.pose.png")
+    assert [path.name for path in picture_files([folder])] == ["0.png", "1.png", "2.png"]
+    settings = PersonalizeSettings(**SETTINGS | {"steps": 2, "layers": "all"})
+    both = Personalization(sd.fetch(), [folder], "a red person", "a person; a blue person", tmp_path / "w", settings)
+    assert set(both.sampling.controls) == {"canny", "pose"}
+    tensors = both.train()
+    assert any(".conv1." in name for name in tensors)
+    assert not any(".conv1." in name for name in edges.train())
+    prior = [np.asarray(Image.open(tmp_path / "w" / "prior" / f"000{number}.png")) for number in (0, 1)]
+    assert (prior[0] != prior[1]).any()
 
 
 def test_the_command_makes_a_lora_that_signers_take(sd, pictures, clips, tmp_path):
@@ -139,7 +158,7 @@ def test_the_command_makes_a_lora_that_signers_take(sd, pictures, clips, tmp_pat
 def test_mistakes_are_named(sd, pictures, tmp_path):
     settings = PersonalizeSettings(**SETTINGS)
     manifest = sd.fetch()
-    with pytest.raises(DiffSignError, match="add a rare word"):
+    with pytest.raises(DiffSignError, match="need a rare word more"):
         Personalization(manifest, [pictures], "a person", "a  person", tmp_path, settings)
     with pytest.raises(DiffSignError, match="no ControlNet for canny"):
         nets = {"pose": manifest.controlnets["pose"]}

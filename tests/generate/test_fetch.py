@@ -45,14 +45,22 @@ def test_a_control_of_scale_zero_is_left_out(own):
 def test_bin_and_safetensors_adapters_are_alike(sd):
     encoder = {"id": str(sd.folder / "image_encoder")}
     kinds = {}
-    for file in ("plain.bin", "plain.safetensors", "full.safetensors"):
-        adapter = {"id": str(sd.folder / "adapters"), "file": file, "image_encoder": encoder}
-        kinds[file] = sd.fetch(ip_adapter=adapter).ip_adapter.kind
-    assert kinds == {"plain.bin": "plain", "plain.safetensors": "plain", "full.safetensors": "full"}
+    for kind in ("plain", "plus", "full"):
+        for suffix in ("bin", "safetensors"):
+            adapter = {"id": str(sd.folder / "adapters"), "file": f"{kind}.{suffix}", "image_encoder": encoder}
+            kinds[kind, suffix] = sd.fetch(ip_adapter=adapter).ip_adapter.kind
+    assert all(found == kind for (kind, _), found in kinds.items())
 
 
 @pytest.mark.parametrize(
-    "part", ["base/unet/diffusion_pytorch_model.safetensors", "pose/diffusion_pytorch_model.safetensors"]
+    "part",
+    [
+        "base/unet/diffusion_pytorch_model.safetensors",
+        "base/text_encoder/model.safetensors",
+        "pose/diffusion_pytorch_model.safetensors",
+        "image_encoder/model.safetensors",
+        "adapters/plain.safetensors",
+    ],
 )
 def test_a_truncated_file_is_named(own, part):
     path = own.folder / part
@@ -123,6 +131,43 @@ def test_the_wrong_image_encoder_is_named(own):
         own.fetch()
 
 
+@pytest.mark.parametrize(("kind", "took"), [("plus", "proj_in.weight"), ("full", "proj.0.weight")])
+def test_the_wrong_image_encoder_of_a_plus_adapter_is_named(own, kind, took):
+    """Plus and full adapters take what is inside the encoder: 1280 wide in ViT-H, 1664 in ViT-bigG."""
+    change_json(own.folder / "image_encoder" / "config.json", projection_dim=1024, hidden_size=1280)
+    path = own.folder / "adapters" / f"{kind}.safetensors"
+    tensors = load_file(path)
+    tensors[f"image_proj.{took}"] = torch.zeros(tensors[f"image_proj.{took}"].shape[0], 1664)
+    save_file(tensors, path)
+    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    with pytest.raises(DiffSignError, match=r"trained with the image encoder ViT-bigG, but .* is ViT-H"):
+        own.fetch(ip_adapter=adapter)
+
+
+def test_an_adapter_of_another_base_of_the_same_width_is_refused(own):
+    path = own.folder / "adapters" / "plain.safetensors"
+    tensors = load_file(path)
+    wider = {n: torch.zeros(2 * len(v), v.shape[1]) if n.endswith("_ip.weight") else v for n, v in tensors.items()}
+    save_file(wider, path)
+    with pytest.raises(DiffSignError, match="base with layers of other widths"):
+        own.fetch()
+    first = min(name for name in tensors if name.endswith("to_k_ip.weight"))
+    save_file({name: value for name, value in tensors.items() if name != first}, path)
+    with pytest.raises(DiffSignError, match=r"has \d+ attention layers, the base model \d+"):
+        own.fetch()
+
+
+def test_a_missing_adapter_and_a_missing_encoder_are_named_together(own):
+    adapter = {"id": str(own.folder / "adapters"), "file": "none.bin", "image_encoder": {"id": "/no/encoder"}}
+    with pytest.raises(DiffSignError) as error:
+        own.fetch(ip_adapter=adapter)
+    for part in ("the IP-Adapter none.bin", "the image encoder '/no/encoder'", "families.tiny.ip_adapter"):
+        assert part in str(error.value)
+    (own.folder / "image_encoder" / "model.safetensors").unlink()
+    with pytest.raises(DiffSignError, match=r"the image encoder: .* holds no weights \(model\.safetensors\)"):
+        own.fetch()
+
+
 def test_a_vae_of_another_family_is_refused(sd, sdxl):
     with pytest.raises(DiffSignError, match=r"scales latents by 0\.13025, the base model expects 0\.18215"):
         sd.fetch(vae={"id": str(sdxl.folder / "base"), "subfolder": "vae"})
@@ -179,20 +224,44 @@ def test_missing_weights_are_all_named_with_where_to_put_them(monkeypatch, tmp_p
     assert "diffsign fetch sd15" in message
 
 
-def test_a_part_in_the_cache_is_used_offline(sd, monkeypatch, tmp_path):
-    """The cache's layout is the hub's: models--owner--name/refs/main and snapshots/<commit>/…"""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An offline cache in the hub's layout: models--owner--name/refs/<name> and snapshots/<commit>/…"""
     from huggingface_hub import constants
 
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    repository = tmp_path / "models--someone--tiny"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(commit)
-    shutil.copytree(sd.folder / "base", repository / "snapshots" / commit)
+    def add(repository, folder, inside="", ref="main"):
+        root = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
+        (root / "refs").mkdir(parents=True, exist_ok=True)
+        (root / "refs" / ref).write_text(COMMIT)
+        shutil.copytree(folder, root / "snapshots" / COMMIT / inside, dirs_exist_ok=True)
+
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
-    manifest = sd.fetch(base={"id": "someone/tiny"})
-    assert manifest.base.commit == commit and manifest.base.id == "someone/tiny"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return add
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", COMMIT])
+def test_parts_in_the_cache_are_used_offline(sd, cache, revision):
+    ref = "main" if revision == COMMIT else revision
+    cache("someone/tiny", sd.folder / "base", ref=ref)
+    cache("someone/adapters", sd.folder / "adapters", "models", ref)
+    cache("someone/adapters", sd.folder / "image_encoder", "models/image_encoder", ref)
+    encoder = {"id": "someone/adapters", "revision": revision, "subfolder": "models/image_encoder"}
+    adapter = {"id": "someone/adapters", "revision": revision, "file": "models/plain.bin", "image_encoder": encoder}
+    manifest = sd.fetch(base=f"someone/tiny@{revision}", ip_adapter=adapter)
+    assert manifest.base.commit == COMMIT and manifest.base.id == "someone/tiny"
+    assert manifest.ip_adapter.weights.path.endswith(f"snapshots/{COMMIT}/models/plain.bin")
+    assert manifest.ip_adapter.image_encoder.commit == COMMIT
+
+
+def test_a_revision_that_is_not_in_the_cache_is_not_guessed(sd, cache):
+    cache("someone/tiny", sd.folder / "base")
+    with pytest.raises(DiffSignError, match=r"the base model 'someone/tiny': not in the Hugging Face cache"):
+        sd.fetch(base="someone/tiny@v2")
 
 
 def test_a_local_folder_may_hold_the_part_itself_or_mirror_the_repository(own):

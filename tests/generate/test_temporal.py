@@ -97,7 +97,7 @@ def test_a_clip_is_read_once_and_only_what_is_needed_stays():
     windows = keyed_windows(12, 2, 3)[2:]
     read = list(read_windows({"pose": iter(pictures)}, windows))
     assert [[int(p.max()) for p in w["pose"]] for w in read] == [list(w.frames) for w in windows]
-    with pytest.raises(DiffSignError, match="pose control ends before frame 12"):
+    with pytest.raises(DiffSignError, match="pose clip ends before frame 12"):
         list(read_windows({"pose": iter(pictures[:11])}, windows))
 
 

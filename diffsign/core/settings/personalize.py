@@ -16,6 +16,9 @@ class PersonalizeSettings(Settings):
     steps: int = Field(400, ge=1, le=100_000, description="Training steps; more for a closer likeness.")
     learning_rate: float = Field(1e-4, gt=0, le=0.1, description="Step size of the optimiser.")
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA: how much it can hold.")
+    layers: Literal["attention", "all"] = Field(
+        "attention", description="What the LoRA changes; all takes convolutions as well, which small families need."
+    )
     batch_size: int = Field(1, ge=1, le=64, description="Pictures a step, and as many of the prior beside them.")
     size: int | None = Field(
         None, ge=64, le=2048, multiple_of=8, description="Pixels on a side; by default what the base was trained at."
@@ -43,7 +46,11 @@ class Character(PersonalizeSettings):
 
     pictures: list[str] = Field(min_length=1, description="Pictures, or folders of pictures.")
     words: str = Field(min_length=1, description="What calls the character: a rare word and the class, 'a zwx person'.")
-    class_words: str = Field("a person", min_length=1, description="The class, without the rare word.")
+    class_words: str = Field(
+        "a person",
+        min_length=1,
+        description="The class, without the rare word; several descriptions, separated by ';', are kept all.",
+    )
     family: str | None = Field(None, description="Model family to train; by default that of signers given by words.")
 
     @property
