@@ -6,7 +6,8 @@ r"""How steady, how legible and how fast the ways are to keep frames alike.
 Each variant is a set of generation settings; those of :data:`VARIANTS` are measured with each of ``--steps``, and any
 other can be given as ``--variant NAME={"noise":"mesh"}``. Flicker is measured along the avatar's movement, as
 ``diffsign evaluate`` does; hands are looked for again and compared with those of the avatar's rendering. A border is
-where one run of the networks ends and the next begins: the error there over the error elsewhere says whether it shows.
+where one run of the networks ends and the next begins: the error there over the error elsewhere, both in errors of the
+avatar's rendering at the same frames, says whether it shows (1 is no seam).
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Scene:
         grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in colour]
         self.inside = [frame[..., 0] > 127 for frame in mask]
         self.warps = [estimate_warp(*pair) for pair in pairwise(grey)]
-        self.colour = colour
+        self.avatar_error = self.flicker(np.stack(colour))
 
     def flicker(self, frames: np.ndarray) -> np.ndarray:
         """Return the warping error (T − 1,) of frames (T, H, W, 3) uint8 on the signer."""
@@ -128,10 +129,11 @@ def measure(generator: Generator, scene: Scene, size: tuple[int, int], threads: 
     error = scene.flicker(frames)
     starts = {window.kept[0] for window in generator.windows(total)} - {0}
     border = np.array([frame in starts for frame in range(1, total)])
+    relative = error / scene.avatar_error
     return {
         "warping_error": float(np.nanmean(error)),
-        "warping_error_of_avatar": float(np.nanmean(scene.flicker(np.stack(scene.colour)))),
-        "border_over_inside": float(np.nanmean(error[border]) / np.nanmean(error[~border])) if border.any() else None,
+        "times_avatar": float(np.nanmean(error) / np.nanmean(scene.avatar_error)),
+        "border_over_inside": float(relative[border].mean() / relative[~border].mean()) if border.any() else None,
         "ssim_successive": float(np.mean(ssim_pairs(*(to_grey(frames[part]) for part in (np.s_[:-1], np.s_[1:]))))),
         **legibility(scene, frames, threads),
         **{f"{name}_per_frame": value / total for name, value in spent.items()},

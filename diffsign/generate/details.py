@@ -15,7 +15,7 @@ from diffsign.core.keypoints import FACE, LEFT_HAND, RIGHT_HAND
 from diffsign.generate.conditioning import Conditioning
 from diffsign.generate.frames import Sizing
 from diffsign.generate.noise import generators_of
-from diffsign.generate.sampler import Sampling, draw_over
+from diffsign.generate.sampler import Sampling, draw_over, regions_of
 
 #: Points of each part, in the order in which the parts are drawn: hands lie over the face.
 PARTS: dict[Literal["face", "hands"], tuple[slice, ...]] = {"face": (FACE,), "hands": (LEFT_HAND, RIGHT_HAND)}
@@ -87,6 +87,7 @@ class Details:
         pipeline: an img2img pipeline of diffusers with ControlNets.
         sampling: as the frames were drawn.
         conditioning: who signs.
+        controls: names of the pipeline's ControlNets, in their order.
         squares: what is drawn over, in this order.
         clip: width and height of the clip that the squares are in.
         size: pixels of a side at which it is drawn.
@@ -99,26 +100,28 @@ class Details:
         pipeline: Any,
         sampling: Sampling,
         conditioning: Conditioning,
+        controls: Sequence[str],
         squares: Sequence[Square],
         clip: tuple[int, int],
         size: int,
         strength: float,
         seed: int,
     ) -> None:
-        self.pipeline, self.conditioning = pipeline, conditioning
+        self.pipeline, self.conditioning, self.controls = pipeline, conditioning, tuple(controls)
         # Of so many steps only the last ``strength`` are taken, and at least one.
         self.sampling = replace(sampling, steps=max(sampling.steps, math.ceil(1 / strength)))
         self.squares, self.clip, self.size, self.strength, self.seed = squares, clip, size, strength, seed
 
     def redraw(
-        self, frames: Sequence[int], pictures: np.ndarray, controls: Mapping[str, Sequence[np.ndarray]], sizing: Sizing
+        self, frames: Sequence[int], pictures: np.ndarray, clips: Mapping[str, Sequence[np.ndarray]], sizing: Sizing
     ) -> np.ndarray:
         """Draw the parts over in frames that were generated together.
 
         Args:
             frames: their numbers in the clip.
             pictures: (N, H, W, 3) float32 in [0, 1].
-            controls: the clip's own control pictures of these frames, (h, w, 3) uint8, one sequence a ControlNet.
+            clips: the clip's own pictures of these frames, (h, w, 3) uint8: every control, and the avatar's mask, if
+                reference pictures speak for regions.
             sizing: how the clip lies in the pictures.
 
         Returns:
@@ -132,22 +135,9 @@ class Details:
             if not places:
                 continue
             corners = square.centres[[frames[place] for place in places]] - square.side / 2
-            shown = corners * scale + (left, top)
-            patches = [
-                cut_out(pictures[place], at, square.side * scale, self.size)
-                for place, at in zip(places, shown, strict=True)
-            ]
-            cut = []
-            for clip in controls.values():
-                ratio = clip[0].shape[1] / self.clip[0]  # control pictures may be of another size than the motion's
-                cut.append(
-                    np.stack(
-                        [
-                            cut_out(clip[place], at * ratio, square.side * ratio, self.size)
-                            for place, at in zip(places, corners, strict=True)
-                        ]
-                    )
-                )
+            shown, side = corners * scale + (left, top), square.side * scale
+            patches = [cut_out(pictures[place], at, side, self.size) for place, at in zip(places, shown, strict=True)]
+            cut = {name: self._cut(clip, places, corners, square.side) for name, clip in clips.items()}
             drawn = draw_over(
                 self.pipeline,
                 self.sampling,
@@ -155,11 +145,20 @@ class Details:
                 np.stack(patches).clip(0, 1),
                 self.strength,
                 generators_of([self.seed] * len(places)),
-                cut,
+                [cut[name] for name in self.controls],
+                regions_of(self.conditioning, cut.get("mask")),
             )
             for place, patch, at in zip(places, drawn, shown, strict=True):
-                pictures[place] = lay_back(pictures[place], patch.astype(np.float32), at, square.side * scale)
+                pictures[place] = lay_back(pictures[place], patch.astype(np.float32), at, side)
         return pictures
+
+    def _cut(self, clip: Sequence[np.ndarray], places: list[int], corners: np.ndarray, side: float) -> np.ndarray:
+        """Cut the squares out of some pictures of a clip, which may be of another size than the motion's camera."""
+        ratio = clip[0].shape[1] / self.clip[0]
+        squares = [
+            cut_out(clip[place], at * ratio, side * ratio, self.size) for place, at in zip(places, corners, strict=True)
+        ]
+        return np.stack(squares)
 
 
 def squares_of(keypoints: np.ndarray, parts: Sequence[Literal["face", "hands"]], clip: tuple[int, int]) -> list[Square]:

@@ -19,7 +19,7 @@ from diffsign.generate.details import Details, drawing_over, squares_of
 from diffsign.generate.frames import Sizing
 from diffsign.generate.networks import chosen_controls, chosen_preset, drawing_over_class, load_pipeline
 from diffsign.generate.noise import SurfaceNoise, View, drawn, generators_of
-from diffsign.generate.sampler import Sampling, denoise, denoise_with_motion
+from diffsign.generate.sampler import Sampling, denoise, denoise_with_motion, regions_of
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import Window, batch_windows, keyed_windows, overlapping_windows
 
@@ -107,6 +107,7 @@ class Generator:
             drawing_over(self.pipeline, drawing_over_class(manifest.architecture)),
             self.sampling,
             self.conditioning,
+            tuple(self.controls),
             squares_of(avatar.keypoints(), self.settings.details, clip),
             clip,
             self.settings.details_size or manifest.family.short_side or 512,
@@ -163,12 +164,6 @@ class Generator:
         """Whether a reference picture speaks for a part of the result, so that the avatar's masks are needed."""
         return bool(self.conditioning.regions)
 
-    def _regions(self, masks: np.ndarray) -> torch.Tensor:
-        """Return where each reference picture speaks, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8."""
-        signer = torch.from_numpy(masks[..., 0]).float() / 255
-        parts = {"all": torch.ones_like(signer), "signer": signer, "background": 1 - signer}
-        return torch.stack([parts[region] for region in self.conditioning.regions], dim=1)
-
     def generate(
         self,
         window: Window,
@@ -192,7 +187,7 @@ class Generator:
             attend(self.cross_frame, window.attended, self.pipeline._execution_device)
         run = denoise_with_motion if self.settings.temporal == "animatediff" else denoise
         pictures = [controls[name] for name in self.controls]
-        regions = self._regions(masks) if self.needs_masks and masks is not None else None
+        regions = regions_of(self.conditioning, masks)
         return run(self.pipeline, self.sampling, self.conditioning, noise, generators, pictures, regions)
 
     def frames(
@@ -235,8 +230,7 @@ class Generator:
             if self.details is not None:
                 if self.cross_frame is not None:
                     attend(self.cross_frame, None, self.pipeline._execution_device)
-                drawn_from = {name: frames[name] for name in self.controls}
-                pictures = self.details.redraw(window.frames, pictures, drawn_from, sizing)
+                pictures = self.details.redraw(window.frames, pictures, frames, sizing)
             for frame, share, picture in zip(window.frames, window.shares, pictures, strict=True):
                 if share > 0 and frame in needed:
                     sums[frame] = sums.get(frame, 0.0) + np.float32(share) * picture

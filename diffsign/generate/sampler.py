@@ -72,6 +72,18 @@ def embeddings(pipeline: Any, conditioning: Conditioning, guided: bool, count: i
     return arguments
 
 
+def regions_of(conditioning: Conditioning, masks: np.ndarray | None) -> torch.Tensor | None:
+    """Return where each reference picture speaks, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8.
+
+    None if all of them speak everywhere.
+    """
+    if not conditioning.regions or masks is None:
+        return None
+    signer = torch.from_numpy(masks[..., 0]).float() / 255
+    parts = {"all": torch.ones_like(signer), "signer": signer, "background": 1 - signer}
+    return torch.stack([parts[region] for region in conditioning.regions], dim=1)
+
+
 def spoken_for(pipeline: Any, guided: bool, regions: torch.Tensor | None) -> dict[str, Any]:
     """Return where each reference picture is attended to, (N, P, H, W) in [0, 1], as an argument of the pipelines.
 
@@ -165,6 +177,7 @@ def draw_over(
     strength: float,
     generators: list[torch.Generator],
     controls: Sequence[np.ndarray],
+    regions: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Draw pictures over, keeping the more the lower ``strength`` is (Meng et al., "SDEdit", ICLR 2022).
 
@@ -176,6 +189,7 @@ def draw_over(
         strength: above 0, where nothing changes, to 1, where nothing stays.
         generators: N, of the noise.
         controls: (N, H, W, 3) uint8 for each ControlNet.
+        regions: (N, P, H, W) in [0, 1], where each of P reference pictures is attended to; everywhere by default.
 
     Returns:
         (N, H, W, 3) float32 in [0, 1].
@@ -190,4 +204,5 @@ def draw_over(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, len(pictures)),
+        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
     ).images

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from diffsign.core.clip import iter_clip
 from diffsign.core.errors import DiffSignError
@@ -80,7 +81,7 @@ def test_only_the_parts_change_and_chunks_do_not_matter(tiny, clips, picture):
 @pytest.mark.parametrize(("steps", "strength", "taken"), [(1, 0.4, 3), (60, 0.4, 60), (10, 0.05, 20), (1, 1.0, 1)])
 def test_at_least_one_step_is_taken(steps, strength, taken):
     sampling = Sampling(steps, 1.0, (1.0,))
-    details = Details(None, sampling, None, [], (24, 16), 64, strength, 0)
+    details = Details(None, sampling, None, [], [], (24, 16), 64, strength, 0)
     assert details.sampling.steps == taken and int(taken * strength) >= 1
 
 
@@ -92,3 +93,17 @@ def test_what_details_need_is_said(sd):
         parse(GenerateSettings, {"details": ["face"], "temporal": "animatediff"}, "generate")
     with pytest.raises(DiffSignError, match=r"'details\.0' is 'feet': input should be 'face' or 'hands'"):
         parse(GenerateSettings, {"details": ["feet"]}, "generate")
+
+
+def test_a_picture_speaks_in_details_where_it_does_in_the_frame(sd, clips, picture, tmp_path):
+    Image.fromarray(np.random.default_rng(9).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(tmp_path / "room.png")
+    manifest = sd.fetch()
+    both = encode_signer(manifest, [picture, tmp_path / "room.png"], device="cpu", regions=["signer", "background"])
+    alone = encode_signer(manifest, [picture], device="cpu")
+    made = []
+    for signer, masks in ((both, np.full((5, 16, 24, 3), 255, np.uint8)), (alone, None)):
+        generator = Generator(manifest, signer, GenerateSettings(**CPU, details=["face"]), Points())
+        streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
+        made.append(next(generator.frames(streams, 5, range(1), Sizing.of(24, 16, generator.factor), masks)))
+    around = np.s_[4:12, 8:16]  # the face, without the rim that is outside the mask when it is cut out
+    assert np.abs(made[0][around].astype(int) - made[1][around]).max() <= 2
