@@ -11,6 +11,7 @@ from diffsign.generate.conditioning import load_conditioning, save_conditioning
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
+from tests.generate.test_lora import write_lora
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,22 @@ def test_regions_go_with_sdxl_and_attention_across_frames(tiny, two, clips):
     assert still.std() > 0
     assert (drawn(tiny, signer, clips, masks, manifest, temporal="cross-frame") != still).any()
     assert (drawn(tiny, signer, clips, masks * 0, manifest) != still).any()
+
+
+def test_regions_and_loras_go_with_animatediff(sd, two, clips, tmp_path):
+    manifest = sd.fetch(motion_adapter_too=True)
+    masks = np.zeros((5, 16, 24, 3), np.uint8)
+    masks[:, 4:, 6:18] = 255
+    lora = write_lora(sd, tmp_path)
+    made = {}
+    for name, given in {
+        "regions": {"regions": ["signer", "background"]},
+        "both": {"regions": ["signer", "background"], "loras": [str(lora)]},
+        "neither": {},
+    }.items():
+        signer = encode_signer(manifest, two, device="cpu", **given)
+        made[name] = drawn(sd, signer, clips, masks, manifest, temporal="animatediff")
+    assert (made["regions"] != made["neither"]).any() and (made["regions"] != made["both"]).any()
 
 
 def test_everything_for_everything_needs_no_mask(sd, two, clips, tmp_path):
