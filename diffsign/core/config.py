@@ -179,7 +179,7 @@ def _with_lora(config: Config, row: SignerRow, name: str) -> SignerRow:
     picture_files(character.pictures)
     if row.text is None:
         return row.model_copy(update={"text": character.words})
-    calling = [word for word in character.words.split() if word not in character.class_words.split()]
+    calling = [word for word in character.words.split() if word not in character.class_words.replace(";", " ").split()]
     silent = [word for word in calling if word not in row.text]
     if silent:
         raise DiffSignError(

@@ -123,7 +123,7 @@ class Personalization:
         self.files = picture_files(pictures)
         self.device = best_device(settings.device)
         frozen = "float32" if self.device.type == "cpu" else "bfloat16"
-        scales = {
+        scales: dict[ControlName, float] = {
             name: manifest.family.controlnets[name].scale or 1.0 for name in shared_controls(self.files, manifest)
         }
         self.sampling = GenerateSettings(
@@ -198,7 +198,8 @@ class Personalization:
 
     def _said(self, words: str) -> Conditioning:
         encoded = encode_words(self.manifest, words, self.manifest.family.negative_prompt, self.device)
-        return Conditioning(self.manifest.name, words, self.manifest.family.negative_prompt, True, (), **encoded)
+        negative = self.manifest.family.negative_prompt
+        return Conditioning(self.manifest.name, words, negative, True, (), **encoded)  # type: ignore[arg-type]
 
     def _prior(self) -> list[Path]:
         """Return pictures of the class as the base draws it, under the controls of the character's pictures.

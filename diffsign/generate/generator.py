@@ -225,7 +225,7 @@ class Generator:
         for index, frames in enumerate(read_windows(sources, windows)):
             window = windows[index]
             sized = {name: np.stack([sizing.control(frame) for frame in kept]) for name, kept in frames.items()}
-            controls = {name: sized[name] for name in self.controls}
+            controls: dict[ControlName, np.ndarray] = {name: sized[name] for name in self.controls}
             pictures = self.generate(window, controls, sizing, sized.get("mask"))
             if self.details is not None:
                 if self.cross_frame is not None:
