@@ -44,20 +44,18 @@ def require_mask(mask: Path | None, clip: ClipInfo) -> Path:
 def soft_cover(mask: np.ndarray, edge: float) -> np.ndarray:
     """Return how much of each pixel the signer covers, with a soft edge.
 
+    The fade ends at the avatar's outline, so that nothing of the background that the model drew shines through.
+
     Args:
         mask: (H, W, 3) uint8, how much the avatar covers.
-        edge: by how many pixels the outline is moved outwards, and over how many it fades.
+        edge: over how many pixels the signer fades.
 
     Returns:
         (H, W, 1) float32 in [0, 1].
     """
     cover = mask[..., 0].astype(np.float32) / 255
     if edge > 0:
-        reach = round(edge)
-        if reach:
-            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-            cover = cv2.dilate(cover, disc)
-        cover = cv2.GaussianBlur(cover, (0, 0), edge / 2)
+        cover = np.clip(1.5 * cv2.GaussianBlur(cover, (0, 0), edge / 2) - 0.5, 0, 1)
     return cover[..., None]
 
 
@@ -71,7 +69,7 @@ def before_background(
         masks: the avatar's masks of the whole clip, (h, w, 3) uint8 of any size.
         wanted: numbers of the frames in the clip.
         picture: (H, W, 3) uint8.
-        edge: softness as a share of the picture's shorter side.
+        edge: over how far the signer fades, as a share of the picture's shorter side.
 
     Raises:
         DiffSignError: if the masks end early.

@@ -85,8 +85,7 @@ class GenerateSettings(Settings):
         0.01,
         ge=0,
         le=0.1,
-        description="How far beyond the avatar the signer is kept before a background, and over how far it fades, as a "
-        "share of the shorter side.",
+        description="Over how far the signer fades into a background, as a share of the shorter side.",
     )
     batch_size: int = Field(8, ge=1, le=256, description="Frames denoised together; less for less memory.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
