@@ -168,9 +168,10 @@ def sheet(rows: dict[str, np.ndarray], path: Path) -> None:
     """Write rows of pictures with their names above."""
     lines = []
     for name, pictures in rows.items():
-        line = np.hstack(list(pictures[:6]))
-        title = np.full((22, line.shape[1], 3), 255, np.uint8)
-        cv2.putText(title, name, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        picked = np.linspace(0, len(pictures) - 1, 6).round().astype(int)
+        line = np.hstack([cv2.resize(pictures[i], (160, 160), interpolation=cv2.INTER_AREA) for i in picked])
+        title = np.full((20, line.shape[1], 3), 255, np.uint8)
+        cv2.putText(title, name, (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
         lines += [title, line]
     Image.fromarray(np.vstack(lines)).save(path, quality=90)
 
@@ -197,9 +198,9 @@ def main() -> None:
         for name, picture in {"png": view.picture, **{f"{k}.png": v for k, v in view.controls.items()}}.items():
             Image.fromarray(picture).save(folder / f"{number}.{name}")
     settings = PersonalizeSettings(**SETTINGS | json.loads(options.settings))
-    started = time.monotonic()
+    started, computed = time.monotonic(), time.process_time()
     tensors = Personalization(manifest, [folder], WORDS["LoRA"], CLASS_WORDS, options.work / "lora", settings).train()
-    seconds = time.monotonic() - started
+    seconds, processor = time.monotonic() - started, time.process_time() - computed
     lora = options.work / "lora.safetensors"
     save_file(tensors, lora)
 
@@ -226,6 +227,7 @@ def main() -> None:
         "figures": figures,
         "someone_else_changed": changed,
         "seconds": seconds,
+        "processor_seconds": processor,
         "pictures": len(shown),
         "tests": len(tests),
         "settings": settings.model_dump(mode="json"),
@@ -233,7 +235,7 @@ def main() -> None:
     }
     with atomic(options.json) as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    table = Table(title=f"{len(tests)} poses; trained for {seconds:.0f} s")
+    table = Table(title=f"{len(tests)} poses; trained for {seconds:.0f} s ({processor:.0f} s of processor time)")
     for column in ("", *figures["rendered"]):
         table.add_column(column, justify="right" if column else "left")
     for name, values in figures.items():
