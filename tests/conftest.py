@@ -12,8 +12,8 @@ from diffsign.core.body import Body, load_body
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Name the interpreter that has the original ``ip-adapter`` package (envs/ip-adapter.yaml)."""
-    parser.addoption("--original", metavar="PYTHON", help="an environment made from envs/ip-adapter.yaml")
+    """Name the interpreter that has the original ``ip-adapter`` package (tests/generate/original.txt)."""
+    parser.addoption("--original", metavar="PYTHON", help="an environment that has tests/generate/original.txt")
 
 
 @pytest.fixture(scope="session")

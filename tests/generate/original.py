@@ -1,6 +1,6 @@
 """Run the original ``ip-adapter`` package: ``python original.py JOBS.json``, in an environment of its own.
 
-The package needs the diffusers of its time (``envs/ip-adapter.yaml``), so nothing of this project is imported here. It
+The package needs the diffusers of its time (``original.txt``), so nothing of this project is imported here. It
 asks for half precision everywhere; its module is given a ``torch`` whose ``float16`` is ``float32``, so that what is
 compared is the method and not the rounding. The installed package stays as it is.
 

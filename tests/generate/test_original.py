@@ -1,6 +1,6 @@
 """Signers given by a picture are those of the original ``ip-adapter`` package: same weights, noise, scheduler; fp32.
 
-``pytest -m slow -rP tests/generate/test_original.py --original PYTHON``, where PYTHON has what envs/ip-adapter.yaml
+``pytest -m slow -rP tests/generate/test_original.py --original PYTHON``, where PYTHON has what original.txt
 lists, prints the figures of docs/families.md.
 """
 
