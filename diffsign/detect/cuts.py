@@ -12,7 +12,7 @@ from diffsign.core.cuts import spikes
 #: Pictures are compared at this size, where grain and small movements vanish.
 SIDE = 64
 #: A cut changes the picture so many times more than anything nearby, and than so many grey levels in the mean.
-TIMES, LEAST = 2.5, 0.8
+TIMES, LEAST = 1.9, 0.8
 
 
 def find_cuts(frames: Iterable[np.ndarray], fps: float) -> list[int]:
