@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 #: Seeds that no setting was tuned on; 7 and 11 to 14 were.
 TEST_SEEDS = tuple(range(101, 113))
+#: Figures of one clip by name.
+Row = dict[str, float | str]
 PARTS = ("upper_body", "left_hand", "right_hand", "face")
 JOINTS = {
     "upper_body": [0, 3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
@@ -61,11 +63,11 @@ def run(*arguments: str | Path) -> None:
         raise DiffSignError(f"diffsign {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
 
 
-def synthetic(seed: int, seconds: float, body: Path, work: Path) -> tuple[Path, Path]:
-    """Return video and truth of a synthetic signer, rendered unless they are there."""
+def synthetic(seed: int, body: Path, work: Path) -> tuple[Path, Path]:
+    """Return video and truth of a synthetic signer, 2 to 4 s at 24 to 30 frames/s; rendered unless they are there."""
     video, truth = work / f"seed{seed}" / "source.mp4", work / f"seed{seed}" / "truth.npz"
     if not (video.exists() and truth.exists()):
-        fps = 24 + seed % 3 * 3
+        fps, seconds = 24 + seed % 3 * 3, 2 + seed // 3 % 3
         run(
             "demo-signer",
             video,
@@ -148,7 +150,7 @@ def measure(
     settings: FitSettings,
     threads: int,
     out: Path | None = None,
-) -> dict[str, float | str]:
+) -> Row:
     """Fit and smooth one clip, write its motion to ``out``, and return its row of the table.
 
     Raises:
@@ -205,23 +207,41 @@ def exact(truth: Truth, body: Body) -> Keypoints:
     return Keypoints(points, truth.fps or 24.0, truth.camera.width, truth.camera.height, detector="truth")
 
 
-def show(rows: list[dict[str, float | str]]) -> dict[str, dict[str, float]]:
-    """Print the table and return the means by kind of points."""
-    columns = {f"tr_v2v_{part}_mm": part.replace("_", " ") for part in PARTS}
-    columns |= {"finger_joints_deg": "fingers °", "acceleration_mm_s2": "acc. mm/s²", "fit_fps": "frames/s"}
-    table = Table(title="TR-V2V in mm")
-    for title in ("clip", "points", *columns.values()):
-        table.add_column(title)
+def mean_rows(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Return the means over the clips by kind of points."""
     means = {}
     for points in dict.fromkeys(str(row["points"]) for row in rows):
         mine = [row for row in rows if row["points"] == points]
         numbers = {key for row in mine for key, value in row.items() if not isinstance(value, str)}
         means[points] = {key: float(np.nanmean([row.get(key, np.nan) for row in mine])) for key in sorted(numbers)}
-        for row in [*mine, {"clip": "mean", "points": points, **means[points]}]:
+    return means
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Write the figures so far, with the settings that they rest on."""
+    report = {
+        "clips": rows,
+        "mean": mean_rows(rows),
+        "settings": FitSettings().model_dump(mode="json"),
+        "stages": [stage.model_dump() for stage in FitSettings().schedule()],
+    }
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    columns = {f"tr_v2v_{part}_mm": part.replace("_", " ") for part in PARTS}
+    columns |= {"finger_joints_deg": "fingers °", "acceleration_mm_s2": "acc. mm/s²", "fit_fps": "frames/s"}
+    table = Table(title="TR-V2V in mm")
+    for title in ("clip", "points", *columns.values()):
+        table.add_column(title)
+    for points, means in mean_rows(rows).items():
+        mine = [row for row in rows if row["points"] == points]
+        for row in [*mine, {"clip": "mean", "points": points, **means}]:
             cells = [f"{float(row.get(key, np.nan)):.1f}" for key in columns]
             table.add_row(str(row["clip"]), points, *cells)
     Console().print(table)
-    return means
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -235,7 +255,6 @@ def main(arguments: list[str] | None = None) -> None:
         "--work", type=Path, default=Path("results/benchmarks/fit"), help="folder for clips and keypoints"
     )
     parser.add_argument("--seeds", type=int, nargs="*", default=list(TEST_SEEDS), help="seeds of the synthetic clips")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of the synthetic clips")
     parser.add_argument(
         "--points", choices=("detected", "true", "both"), default="both", help="which keypoints are fitted"
     )
@@ -248,8 +267,8 @@ def main(arguments: list[str] | None = None) -> None:
     body = load_body(given.body)
     model = reduced(body)
     pairs = list(zip(given.clip, given.truth, strict=True))
-    pairs = pairs or [synthetic(seed, given.seconds, given.body, given.work) for seed in given.seeds]
-    rows: list[dict[str, float | str]] = []
+    pairs = pairs or [synthetic(seed, given.body, given.work) for seed in given.seeds]
+    rows: list[Row] = []
     kinds: dict[str, Callable[[Path, Truth], Keypoints]] = {
         "detected": lambda video, truth: detected(video, truth, given.work)[0],
         "true": lambda _video, truth: exact(truth, body),
@@ -272,14 +291,8 @@ def main(arguments: list[str] | None = None) -> None:
                     given.work / f"{video.parent.name}-{video.stem}" / "motion.npz" if kind == "detected" else None,
                 )
                 rows.append(row)
-    report = {
-        "clips": rows,
-        "mean": show(rows),
-        "settings": FitSettings().model_dump(mode="json"),
-        "stages": [stage.model_dump() for stage in FitSettings().schedule()],
-    }
-    with atomic(given.json) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n")
+        write(given.json, rows)
+    show(rows)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import numpy as np
 
 from diffsign.core.keypoints import NAMES
 from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.fit.objective import Objective, State
+from diffsign.fit.objective import Objective
 from diffsign.fit.priors import bending
+from diffsign.fit.state import State
 from diffsign.fit.targets import BONES, Targets
 from diffsign.fit.unseen import spread, steps_between
 

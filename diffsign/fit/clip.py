@@ -17,21 +17,22 @@ from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import FitSettings, StageSettings
 from diffsign.fit.arms import place_arms
 from diffsign.fit.body_priors import BodyPrior, L2Prior
-from diffsign.fit.detectors import detector_offsets
+from diffsign.fit.detectors import detector_of
 from diffsign.fit.initial import first_state, orient, usable_frames
 from diffsign.fit.mixture import MixturePrior
-from diffsign.fit.objective import Layout, Objective, State
+from diffsign.fit.objective import Objective
 from diffsign.fit.palms import place_hands
 from diffsign.fit.points import PointModel
-from diffsign.fit.priors import HandPrior
+from diffsign.fit.priors import HandPrior, ShapePrior
 from diffsign.fit.solve import minimise
+from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import Targets, find_targets
 from diffsign.fit.unseen import bridge_hands, parts_seen
 
 log = logging.getLogger(__name__)
 
 #: Focal length assumed when none is given, in longer sides of the picture, and how sure that is (log).
-ASSUMED_FOCAL, FOCAL_SIGMA = 1.3, 0.25
+ASSUMED_FOCAL, FOCAL_SIGMA = 1.6, 0.2
 FACE_JOINTS = (22, 23, 24)
 #: A part counts as seen in a clip when its points are in this share of the frames.
 SEEN_SHARE = 0.1
@@ -82,8 +83,11 @@ def fit_motion(
     """
     focal = settings.focal_length or ASSUMED_FOCAL * max(keypoints.width, keypoints.height)
     sure = 1e-3 if settings.focal_length else FOCAL_SIGMA
-    model = model.shifted(detector_offsets(keypoints.detector))
-    targets = find_targets(keypoints, LOOK_ALONG_MINUS_Z, settings.min_confidence, shot_starts(keypoints))
+    detector = detector_of(keypoints.detector)
+    model = model.shifted(detector.offsets)
+    targets = find_targets(
+        keypoints, LOOK_ALONG_MINUS_Z, settings.min_confidence, shot_starts(keypoints), detector.trust
+    )
     usable = usable_frames(targets)
     if not usable.any():
         raise DiffSignError(
@@ -101,6 +105,7 @@ def fit_motion(
         time_scale=(keypoints.fps / 24) ** 2,
         hands=HandPrior.of(model.joint_rest),
         body=body_prior(settings),
+        shape=shape_prior(model),
     )
     joints = free_joints(model, targets)
     state = place_arms(objective, orient(objective, first_state(objective, focal, usable)))
@@ -123,6 +128,11 @@ def fit_motion(
         state = anneal(objective, state, settings, layout)
     state = bridge_hands(state, targets, 1 / keypoints.fps)
     return finish(objective, state, keypoints, usable, body)
+
+
+def shape_prior(model: PointModel) -> ShapePrior:
+    """Return the prior on the betas."""
+    return ShapePrior(np.zeros(model.n_betas), np.eye(model.n_betas))
 
 
 def body_prior(settings: FitSettings) -> BodyPrior:

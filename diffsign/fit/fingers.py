@@ -11,8 +11,9 @@ import numpy as np
 from diffsign.core.rotations import rotvec_to_rotmat
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.hinges import TENDON
-from diffsign.fit.objective import Objective, State
+from diffsign.fit.objective import Objective
 from diffsign.fit.points import JOINTS
+from diffsign.fit.state import State
 from diffsign.fit.targets import BONES
 
 #: Flexions of a finger's first and second joint; the third follows the second.

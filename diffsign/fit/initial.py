@@ -8,10 +8,11 @@ import numpy as np
 
 from diffsign.core.keypoints import NAMES
 from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.core.settings.fit import StageSettings
-from diffsign.fit.objective import Layout, Objective, State
+from diffsign.core.settings.fit import BARE
+from diffsign.fit.objective import Objective
 from diffsign.fit.points import JOINTS
 from diffsign.fit.solve import minimise
+from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import TORSO, Targets
 
 LEFT_SHOULDER, RIGHT_SHOULDER, NOSE = (NAMES.index(n) for n in ("left_shoulder", "right_shoulder", "nose"))
@@ -22,22 +23,7 @@ NEUTRAL = {16: (0.0, 0.0, -1.1), 17: (0.0, 0.0, 1.1), 18: (0.0, -1.2, 0.0), 19: 
 #: Shoulders narrower than this share of the clip's widest may belong to a signer who faces away.
 NARROW = 0.5
 
-CAMERA_STAGE = StageSettings(
-    name="camera",
-    iterations=15,
-    body_prior=0,
-    hand_prior=0,
-    bending=0,
-    jaw=0,
-    shape=0,
-    expression=0,
-    hand_joints=0,
-    face_joints=0,
-    depth=0,
-    hand_depth=0,
-    limits=0,
-    temporal=2,
-)
+CAMERA_STAGE = BARE.model_copy(update={"name": "camera", "iterations": 15, "temporal": 2.0})
 
 
 def usable_frames(targets: Targets) -> np.ndarray:
@@ -65,7 +51,7 @@ def first_state(objective: Objective, focal: float, usable: np.ndarray) -> State
         rotvec_to_rotmat(rotvec),
         np.zeros((frames, 3)),
         np.zeros((frames, model.n_expression)),
-        np.zeros(model.n_betas),
+        objective.shape.mean.copy(),
         float(np.log(focal)),
     )
     points = objective.pose(state.window(0, 1)).points[0]

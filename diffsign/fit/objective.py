@@ -3,96 +3,28 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from diffsign.core import keypoints as kp
-from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit import collisions
 from diffsign.fit.body_priors import BodyPrior
 from diffsign.fit.points import JOINTS, PointModel, Posed
-from diffsign.fit.priors import HandPrior, pose_terms
+from diffsign.fit.priors import HandPrior, ShapePrior, pose_terms
+from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import ARM_BONES, BONES, Targets
 
 #: Scale of the robustifier on differences of unit vectors, which are at most 2.
 DIRECTION_SCALE = 1.5
 #: Metres that weigh in time like a radian.
 TRANSLATION_UNIT = 0.1
-
-
-@dataclass(frozen=True)
-class State:
-    """Parameters of T frames.
-
-    Attributes:
-        rotations: (T, 55, 3, 3) relative to the parent joint.
-        transl: (T, 3) metres.
-        expression: (T, E).
-        betas: (B,).
-        log_focal: logarithm of the focal length in pixels.
-    """
-
-    rotations: np.ndarray
-    transl: np.ndarray
-    expression: np.ndarray
-    betas: np.ndarray
-    log_focal: float
-
-    def window(self, start: int, stop: int) -> State:
-        """Return frames ``start`` to ``stop``."""
-        cut = slice(start, stop)
-        return replace(self, rotations=self.rotations[cut], transl=self.transl[cut], expression=self.expression[cut])
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which parameters move: per frame 3 for each free joint, 3 of translation, E of expression; then the shared.
-
-    Attributes:
-        joints: (F,) free joints.
-        expressions: (E',) expression coefficients that move: all that the model sees, or none.
-        shape: whether betas move.
-        focal: whether the focal length moves.
-        translates: whether the translation moves.
-    """
-
-    joints: np.ndarray
-    expressions: np.ndarray
-    shape: bool
-    focal: bool
-    translates: bool = True
-
-    @property
-    def triples(self) -> int:
-        """Rotations and translations of a frame, three numbers each."""
-        return len(self.joints) + int(self.translates)
-
-    @property
-    def size(self) -> int:
-        """Parameters of a frame."""
-        return 3 * self.triples + len(self.expressions)
-
-    @property
-    def transl(self) -> slice:
-        """Where the translation is."""
-        return slice(3 * len(self.joints), 3 * self.triples)
-
-    @property
-    def expression(self) -> slice:
-        """Where the expression is."""
-        return slice(3 * self.triples, self.size)
-
-    def coupled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column, inside a frame's block, of the entries that time couples."""
-        rows, columns = [], []
-        for f in range(self.triples):
-            for a in range(3):
-                rows += [3 * f + a] * 3
-                columns += [3 * f + b for b in range(3)]
-        rest = list(range(3 * self.triples, self.size))
-        return np.array(rows + rest), np.array(columns + rest)
+#: Rows of the Jacobian are many and need few digits; sums of their products go on in double precision.
+ROW_TYPE = np.float32
+#: Rows that are multiplied together: about what one hand has.
+ROW_GROUP = 42
 
 
 @dataclass(frozen=True)
@@ -124,6 +56,23 @@ def geman_mcclure(squared: np.ndarray, scale: float) -> tuple[np.ndarray, np.nda
     return ratio * squared, ratio**2
 
 
+def normal_equations(rows: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Jᵀ W J`` (T, P, P) and ``Jᵀ W r`` (T, P) of rows (T, R, P), residuals and squared weights (T, R).
+
+    Neighbouring rows are of one part of the body and depend on few of the parameters; only those are multiplied.
+    """
+    frames, count, width = rows.shape
+    matrix, side = np.zeros((frames, width, width)), np.zeros((frames, width))
+    for start in range(0, count, ROW_GROUP):
+        group = slice(start, start + ROW_GROUP)
+        columns = np.flatnonzero(rows[:, group].any((0, 1)))
+        own = rows[:, group, columns]
+        turned = np.swapaxes(own * weight[:, group, None].astype(ROW_TYPE), 1, 2)
+        matrix[:, columns[:, None], columns] += turned @ own
+        side[:, columns] += (turned @ residual[:, group, None].astype(ROW_TYPE))[..., 0]
+    return matrix, side
+
+
 class Objective:
     """The sum of squares that a stage minimises.
 
@@ -138,6 +87,7 @@ class Objective:
         time_scale: (fps / 24)², which makes accelerations comparable between frame rates.
         hands: prior of the fingers.
         body: prior of the body's pose.
+        shape: prior of the betas.
     """
 
     def __init__(
@@ -152,11 +102,12 @@ class Objective:
         time_scale: float,
         hands: HandPrior,
         body: BodyPrior,
+        shape: ShapePrior,
     ) -> None:
         self.model, self.targets = model, targets
         self.centre, self.camera_rotation, self.pixel = centre, camera_rotation, pixel
         self.robust_scale, self.focal, self.time_scale = robust_scale, focal, time_scale
-        self.hands, self.body = hands, body
+        self.hands, self.body, self.shape = hands, body, shape
         self.bones = np.array(BONES)
 
     def with_targets(self, targets: Targets) -> Objective:
@@ -233,7 +184,7 @@ class Objective:
         """Return the objective; infinite where it is no number."""
         frames = len(state.transl)
         total = self.frame_values(state, stage).sum()
-        total += stage.shape**2 * np.sum(state.betas**2) * frames
+        total += stage.shape**2 * self.shape.value(state.betas) * frames
         total += self._focal_weight(frames) * (state.log_focal - np.log(self.focal[0])) ** 2
         if stage.temporal and frames > 2:
             _, turn, move, face = self._accelerations(state)
@@ -250,14 +201,9 @@ class Objective:
         size = layout.size
         posed = self.pose(state)
         rows, residual, weight = self._data_rows(state, stage, layout, posed)
-        scaled = rows * weight[..., None]
-        local = scaled[..., :size]
-        transposed = np.swapaxes(rows, 1, 2)
-        gradient = (np.swapaxes(local, 1, 2) @ residual[..., None])[..., 0]
-        diagonal = transposed[:, :size] @ local
-        mixed = transposed[:, :size] @ scaled[..., size:]
-        shared = np.einsum("trs,tru->su", rows[..., size:], scaled[..., size:], optimize=True)
-        shared_gradient = np.einsum("trs,tr->s", scaled[..., size:], residual, optimize=True)
+        matrix, side = normal_equations(rows, residual, weight)
+        gradient, diagonal, mixed = side[:, :size], matrix[:, :size, :size].copy(), matrix[:, :size, size:].copy()
+        shared, shared_gradient = matrix[:, size:, size:].sum(0), side[:, size:].sum(0)
 
         self._add_pose_priors(state, stage, layout, gradient, diagonal)
         face = layout.expression
@@ -316,7 +262,7 @@ class Objective:
         gain = np.zeros((frames, len(used), 2, 3))
         gain[..., 0, 0] = gain[..., 1, 1] = focal / depth[..., 0] / self.pixel
         gain[..., :, 2] = -focal * seen[:, used, :2] / depth**2 / self.pixel
-        image_rows = (gain @ self.camera_rotation) @ moving[:, place[used]]
+        image_rows = (gain @ self.camera_rotation).astype(ROW_TYPE) @ moving[:, place[used]]
         if layout.focal:
             image_rows[..., -1] = focal * seen[:, used, :2] / depth / self.pixel
         robust = geman_mcclure(np.sum(residual**2, -1), self.robust_scale)[1]
@@ -332,14 +278,14 @@ class Objective:
             unit = difference[:, bones] + self.targets.direction[:, bones]
             across = np.eye(3) - unit[..., :, None] * unit[..., None, :]
             change = moving[:, place[ends[:, 1]]] - moving[:, place[ends[:, 0]]]
-            bone_rows = (across / length[:, bones, :, None]) @ change
+            bone_rows = (across / length[:, bones, :, None]).astype(ROW_TYPE) @ change
             robust = geman_mcclure(np.sum(difference[:, bones] ** 2, -1), DIRECTION_SCALE)[1]
             rows.append(bone_rows.reshape(frames, -1, width))
             residuals.append(difference[:, bones].reshape(frames, -1))
             weights.append(np.repeat(direction_weight[:, bones] * robust, 3, axis=1))
         if stage.interpenetration:
             contacts = collisions.find_contacts(posed.points)
-            rows.append(collisions.contact_rows(contacts, moving, place))
+            rows.append(collisions.contact_rows(contacts, moving, place).astype(ROW_TYPE))
             residuals.append(contacts.depth)
             weights.append(np.full(contacts.depth.shape, stage.interpenetration**2))
         return np.concatenate(rows, 1), np.concatenate(residuals, 1), np.concatenate(weights, 1)
@@ -348,7 +294,7 @@ class Objective:
         """(T, n, 3, P + S) derivative of ``points`` (n,) by every parameter that moves."""
         frames, model = len(posed.points), self.model
         shared = (model.n_betas if layout.shape else 0) + int(layout.focal)
-        out = np.zeros((frames, len(points), 3, layout.size + shared))
+        out = np.zeros((frames, len(points), 3, layout.size + shared), dtype=ROW_TYPE)
         row = np.full(model.count, -1)
         row[points] = np.arange(len(points))
         slot = np.full(JOINTS, -1)
@@ -377,9 +323,9 @@ class Objective:
     ) -> None:
         frames = len(state.transl)
         if layout.shape:
-            at = np.arange(self.model.n_betas)
-            shared[at, at] += frames * stage.shape**2
-            gradient[at] += frames * stage.shape**2 * state.betas
+            at = slice(0, self.model.n_betas)
+            shared[at, at] += frames * stage.shape**2 * self.shape.precision
+            gradient[at] += frames * stage.shape**2 * self.shape.gradient(state.betas)
         if layout.focal:
             weight = self._focal_weight(frames)
             shared[-1, -1] += weight
@@ -429,20 +375,3 @@ class Objective:
                 else:
                     next2 += coupling
         return next1, next2
-
-
-def moved(state: State, layout: Layout, step: np.ndarray, shared: np.ndarray) -> State:
-    """Return the state after a step: (T, P) of the frames, (S,) of the shared parameters."""
-    frames = len(state.transl)
-    turns = step[:, : 3 * len(layout.joints)].reshape(frames, -1, 3)
-    rotations = state.rotations.copy()
-    rotations[:, layout.joints] = rotations[:, layout.joints] @ rotvec_to_rotmat(turns)
-    expression = state.expression.copy()
-    expression[:, layout.expressions] += step[:, layout.expression]
-    betas, log_focal = state.betas, state.log_focal
-    if layout.shape:
-        betas = betas + shared[: len(betas)]
-    if layout.focal:
-        log_focal = log_focal + float(shared[-1])
-    transl = state.transl + step[:, layout.transl] if layout.translates else state.transl
-    return State(rotations, transl, expression, betas, log_focal)

@@ -13,12 +13,13 @@ import numpy as np
 
 from diffsign.core import keypoints as kp
 from diffsign.core.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.core.settings.fit import StageSettings
+from diffsign.core.settings.fit import BARE
 from diffsign.fit.arms import cheapest_path
 from diffsign.fit.fingers import place_fingers
 from diffsign.fit.hinges import HANDS
-from diffsign.fit.objective import Layout, Objective, State
+from diffsign.fit.objective import Objective
 from diffsign.fit.solve import minimise_each
+from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import BONES, Targets
 from diffsign.fit.unseen import spread, steps_between
 
@@ -30,22 +31,17 @@ PALM = np.array([0, 1, 5, 9, 13, 17])
 KEPT, APART = 2, 0.5
 PALM_STEPS, WRIST_SIGMA = 8, 0.6
 
-HAND_STAGE = StageSettings(
-    name="hand",
-    iterations=6,
-    body_prior=1,
-    hand_prior=3,
-    bending=0,
-    jaw=0,
-    shape=0,
-    expression=0,
-    body_joints=0,
-    hand_joints=2,
-    face_joints=0,
-    depth=0,
-    hand_depth=3,
-    limits=20,
-    temporal=0,
+HAND_STAGE = BARE.model_copy(
+    update={
+        "name": "hand",
+        "iterations": 6,
+        "body_prior": 1.0,
+        "hand_prior": 3.0,
+        "body_joints": 0.0,
+        "hand_joints": 2.0,
+        "hand_depth": 6.0,
+        "limits": 20.0,
+    }
 )
 
 

@@ -119,6 +119,28 @@ UPRIGHT_WEIGHT = 5.0
 
 
 @dataclass(frozen=True)
+class ShapePrior:
+    """A Gaussian over the shape coefficients.
+
+    Attributes:
+        mean: (B,).
+        precision: (B, B).
+    """
+
+    mean: np.ndarray
+    precision: np.ndarray
+
+    def value(self, betas: np.ndarray) -> float:
+        """Return the squared distance of betas (B,) from the mean, in standard deviations."""
+        away = betas - self.mean
+        return float(away @ self.precision @ away)
+
+    def gradient(self, betas: np.ndarray) -> np.ndarray:
+        """Return half the gradient of the value (B,)."""
+        return self.precision @ (betas - self.mean)
+
+
+@dataclass(frozen=True)
 class HandPrior:
     """Prior and limits of the fingers of one body.
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from diffsign.core.settings.fit import StageSettings
-from diffsign.fit.objective import Equations, Layout, Objective, State, moved
+from diffsign.fit.objective import Equations, Objective
+from diffsign.fit.state import Layout, State, moved
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +37,19 @@ class Outcome:
 
 
 def inverses(matrices: np.ndarray) -> np.ndarray:
-    """Return the inverses of positive definite matrices (T, P, P), by torch, whose batches are far faster than numpy's.
+    """Return the inverses of positive definite matrices (T, P, P), in single precision, scaled to a unit diagonal.
+
+    By torch, whose batches are far faster than numpy's.
 
     Raises:
         numpy.linalg.LinAlgError: if one is not positive definite.
     """
-    factor, info = torch.linalg.cholesky_ex(torch.from_numpy(matrices))
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(matrices, axis1=1, axis2=2), 1e-30))
+    scaled = matrices * scale[:, :, None] * scale[:, None]
+    factor, info = torch.linalg.cholesky_ex(torch.from_numpy(scaled.astype(np.float32)))
     if info.any():
         raise np.linalg.LinAlgError("a block of the Gauss-Newton matrix is not positive definite")
-    return torch.cholesky_inverse(factor).numpy()
+    return torch.cholesky_inverse(factor).numpy() * scale[:, :, None] * scale[:, None]
 
 
 def _times_blocks(equations: Equations, layout: Layout, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -135,7 +140,7 @@ def minimise(objective: Objective, state: State, stage: StageSettings, layout: L
                 reached = np.inf
             if reached < value:
                 state, value = trial, reached
-                damping = max(damping / 5, 1e-6)
+                damping = max(damping / 5, 1e-5)
                 steps += 1
                 break
             damping *= 8
@@ -162,7 +167,7 @@ def minimise_each(objective: Objective, state: State, stage: StageSettings, layo
         trial = moved(state, layout, step, np.zeros(0))
         reached = objective.frame_values(trial, stage)
         better = reached < value
-        damping = np.where(better, np.maximum(damping / 5, 1e-6), damping * 10)
+        damping = np.where(better, np.maximum(damping / 5, 1e-5), damping * 10)
         state = replace(
             trial,
             rotations=np.where(better[:, None, None, None], trial.rotations, state.rotations),

@@ -39,7 +39,7 @@ class Targets:
 
     Attributes:
         xy: (T, 137, 2) pixels; 0 where the weight is 0.
-        weight: (T, 137) confidence, 0 where a point does not pull.
+        weight: (T, 137) confidence times trust in the detector, 0 where a point does not pull.
         direction: (T, M, 3) unit vectors in world axes along :data:`BONES`.
         direction_weight: (T, M) confidence.
         starts: (T,) bool, frames that have nothing to do with the one before them: a shot begins.
@@ -75,7 +75,7 @@ class Targets:
 
 
 def find_targets(
-    keypoints: Keypoints, camera_rotation: np.ndarray, min_confidence: float, starts: np.ndarray
+    keypoints: Keypoints, camera_rotation: np.ndarray, min_confidence: float, starts: np.ndarray, trust: np.ndarray
 ) -> Targets:
     """Turn keypoints into targets: what is unsure, outside the picture or no point of the body gets weight 0.
 
@@ -84,6 +84,7 @@ def find_targets(
         camera_rotation: (3, 3) world to camera.
         min_confidence: points below it do not pull.
         starts: (T,) bool, frames that begin a shot.
+        trust: (137,) factors on the weights.
     """
     xy = keypoints.xy.astype(np.float64)
     confidence = keypoints.confidence.astype(np.float64)
@@ -92,7 +93,7 @@ def find_targets(
     size = np.array([keypoints.width, keypoints.height])
     inside = np.all((xy >= -margin) & (xy <= size + margin), axis=-1)
     seen = finite & inside & (confidence >= max(min_confidence, 1e-6))
-    weight = np.where(seen, np.clip(confidence, 0, 1), 0.0)
+    weight = np.where(seen, np.clip(confidence, 0, 1) * trust, 0.0)
     for name in IGNORED:
         weight[:, NAMES.index(name)] = 0
     weight[:, CONTOUR] = 0

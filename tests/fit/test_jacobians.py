@@ -10,9 +10,10 @@ from diffsign.core.camera import LOOK_ALONG_MINUS_Z
 from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.core.settings.fit import StageSettings
 from diffsign.fit.body_priors import L2Prior
-from diffsign.fit.objective import Layout, Objective, State, geman_mcclure, moved
-from diffsign.fit.priors import HandPrior
+from diffsign.fit.objective import Objective, geman_mcclure
+from diffsign.fit.priors import HandPrior, ShapePrior
 from diffsign.fit.solve import solve_step
+from diffsign.fit.state import Layout, State, moved
 from diffsign.fit.targets import BONES, Targets
 
 FRAMES, STEP = 4, 1e-5
@@ -59,8 +60,11 @@ def problem():
         np.arange(FRAMES) == 0,
     )
     hands = HandPrior.of(model.joint_rest)
+    shape = ShapePrior(rng.standard_normal(model.n_betas), np.diag(rng.uniform(0.5, 2, model.n_betas)))
     centre = np.array([256.0, 256.0])
-    objective = Objective(model, targets, centre, LOOK_ALONG_MINUS_Z, 0.512, 100.0, (650.0, 0.3), 1.0, hands, L2Prior())
+    objective = Objective(
+        model, targets, centre, LOOK_ALONG_MINUS_Z, 0.512, 100.0, (650.0, 0.3), 1.0, hands, L2Prior(), shape
+    )
     return objective, state, Layout(np.arange(55), model.expressions, shape=True, focal=True)
 
 

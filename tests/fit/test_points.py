@@ -8,7 +8,7 @@ from puppet import puppet
 
 from diffsign.core.keypoints import LEFT_HAND, NAMES
 from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.fit.detectors import detector_offsets
+from diffsign.fit.detectors import detector_of
 from diffsign.fit.hinges import HANDS
 
 
@@ -53,12 +53,19 @@ def test_only_some_points():
     assert np.allclose(part[:, hand], points(model, motion)[:, hand]) and np.all(part[:, :25] == 0)
 
 
-def test_offsets_of_detectors():
-    measured = detector_offsets("mediapipe holistic 0.10.21")
-    assert np.all(detector_offsets("openpose") == 0) and np.all(detector_offsets("") == 0)
+def test_what_is_known_of_detectors():
+    measured, unknown = detector_of("mediapipe holistic 0.10.21").offsets, detector_of("openpose")
+    assert np.all(unknown.offsets == 0) and np.all(unknown.trust == 1) and np.all(detector_of("").trust == 1)
     left, right = (measured[NAMES.index(f"{side}_hand_wrist")] for side in ("left", "right"))
     assert np.allclose(left * [-1, 1, 1], right) and 0.005 < left[0] < 0.03
     assert np.abs(measured).max() < 0.04 and np.all(measured[67:] == 0)
+
+
+def test_an_eyelid_is_trusted_more_than_a_knuckle_and_that_more_than_an_elbow():
+    trust = detector_of("mediapipe holistic 0.10.21").trust
+    lid, knuckle, elbow = (trust[NAMES.index(name)] for name in ("face_38", "right_hand_ring2", "right_elbow"))
+    assert 1 >= lid > knuckle > elbow > 0.05
+    assert trust[NAMES.index("left_elbow")] == elbow
 
 
 def test_reduced_body_is_the_whole_body(body):

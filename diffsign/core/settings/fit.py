@@ -21,7 +21,7 @@ class StageSettings(Settings):
     jaw: float = Field(47.8, ge=0, description="Weight on jaw rotation; ten times as much on turning and shifting.")
     shape: float = Field(5.0, ge=0, description="Weight on the shape coefficients.")
     expression: float = Field(5.0, ge=0, description="Weight on the expression coefficients.")
-    body_joints: float = Field(1.0, ge=0, description="Weight of body keypoints.")
+    body_joints: float = Field(3.0, ge=0, description="Weight of body keypoints.")
     hand_joints: float = Field(2.0, ge=0, description="Weight of hand keypoints.")
     face_joints: float = Field(2.0, ge=0, description="Weight of face keypoints.")
     interpenetration: float = Field(
@@ -30,14 +30,33 @@ class StageSettings(Settings):
     depth: float = Field(
         10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
     )
-    hand_depth: float = Field(3.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
+    hand_depth: float = Field(6.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
     limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
     temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
 
 
+#: A stage that looks at the body's keypoints and nothing else; what looks at more is a copy of it.
+BARE = StageSettings(
+    name="bare",
+    body_prior=0,
+    hand_prior=0,
+    bending=0,
+    jaw=0,
+    shape=0,
+    expression=0,
+    hand_joints=0,
+    face_joints=0,
+    depth=0,
+    hand_depth=0,
+    limits=0,
+    temporal=0,
+    body_joints=1,
+)
+
 #: The published annealing of SMPLify-X, to which depth directions, joint limits and time are added.
 PUBLISHED = (
     StageSettings(
+        body_joints=1,
         name="stage 1",
         body_prior=404,
         hand_prior=404,
@@ -49,6 +68,7 @@ PUBLISHED = (
         face_joints=0,
     ),
     StageSettings(
+        body_joints=1,
         name="stage 2",
         body_prior=404,
         hand_prior=404,
@@ -60,6 +80,7 @@ PUBLISHED = (
         face_joints=0,
     ),
     StageSettings(
+        body_joints=1,
         name="stage 3",
         body_prior=57.4,
         hand_prior=57.4,
@@ -70,8 +91,8 @@ PUBLISHED = (
         hand_joints=0,
         face_joints=0,
     ),
-    StageSettings(name="stage 4", hand_joints=0.1, face_joints=0, interpenetration=0.01),
-    StageSettings(name="stage 5", interpenetration=1),
+    StageSettings(name="stage 4", body_joints=1, hand_joints=0.1, face_joints=0, interpenetration=0.01),
+    StageSettings(name="stage 5", body_joints=1, interpenetration=1),
 )
 
 
@@ -83,15 +104,15 @@ DEFAULT = (
         hand_prior=50,
         bending=15,
         jaw=574,
-        shape=50,
+        shape=8,
         expression=50,
         hand_joints=0,
         face_joints=0,
         limits=10,
         hand_depth=0,
     ),
-    StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=20, hand_joints=0.5, face_joints=0.5),
-    StageSettings(name="all", body_prior=2, hand_prior=3, shape=20, iterations=12),
+    StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=8, hand_joints=0.5, face_joints=0.5),
+    StageSettings(name="all", body_prior=2, hand_prior=3, shape=8, iterations=12),
 )
 
 

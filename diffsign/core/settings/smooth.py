@@ -9,10 +9,10 @@ class SmoothSettings(Settings):
     """How a fitted motion is filtered."""
 
     body_cutoff: float = Field(
-        6.0, ge=0, description="Cut-off of the filter on body, head and translation, in Hz; 0 switches it off."
+        3.5, ge=0, description="Cut-off of the filter on body, head and translation, in Hz; 0 switches it off."
     )
     hand_cutoff: float = Field(
-        10.0, ge=0, description="Cut-off on fingers and wrists, in Hz; fast letters need more than the body."
+        5.5, ge=0, description="Cut-off on fingers and wrists, in Hz; fast letters need more than the body."
     )
     face_cutoff: float = Field(8.0, ge=0, description="Cut-off on jaw, eyes and expression, in Hz.")
     max_residual: float = Field(
