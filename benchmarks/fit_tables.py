@@ -80,7 +80,7 @@ def plot(now: dict, path: Path) -> None:
             if not rows:
                 continue
             places = [place + 0.4 * n for place in range(len(rows))]
-            bars = axis.bar(places, [row[key] for row in rows], 0.4, label=KINDS[kind].lower())
+            bars = axis.bar(places, [row[key] for row in rows], 0.4, label=KINDS[kind])
             axis.axhline(TARGETS[kind][key], color=bars.patches[0].get_facecolor(), linewidth=1, linestyle="--")
             names = [str(row["clip"]).split("/")[0].removeprefix("seed") for row in rows]
             axis.set_xticks([place + 0.2 for place in range(len(rows))], names, rotation=90, fontsize=7)
