@@ -213,7 +213,9 @@ def mean_rows(rows: list[Row]) -> dict[str, dict[str, float]]:
     for points in dict.fromkeys(str(row["points"]) for row in rows):
         mine = [row for row in rows if row["points"] == points]
         numbers = {key for row in mine for key, value in row.items() if not isinstance(value, str)}
-        means[points] = {key: float(np.nanmean([row.get(key, np.nan) for row in mine])) for key in sorted(numbers)}
+        means[points] = {
+            key: float(np.nanmean([float(row.get(key, np.nan)) for row in mine])) for key in sorted(numbers)
+        }
     return means
 
 

@@ -95,7 +95,7 @@ def test_a_hand_lost_for_half_a_second_turns_from_one_shape_to_the_next(model, d
     kept = slice(0, GONE.start - 3)
     assert np.all(errors(motion, kept) < errors(plain, kept) + 1)
     # The forearm of the lost hand is placed by the body's wrist alone.
-    assert np.all(errors(motion, GONE)[:2] < errors(plain, GONE)[:2] + [5, 2])
+    assert np.all(errors(motion, GONE)[:2] < errors(plain, GONE)[:2] + np.array([5, 2]))
     fitted, _ = fit_motion(
         clean_keypoints(disturb.lose_hand(detected, RIGHT_HAND, GONE), CleanSettings()), model, SETTINGS
     )
