@@ -1,9 +1,17 @@
-"""Make the pictures of the documents from a finished demo: ``python docs/pictures.py``.
+"""Make the pictures of the documents.
+
+    python docs/pictures.py                                 # from a finished demo
+    python docs/pictures.py grid --body body.npz            # what the demo family draws
 
 Each row of ``docs/images/chain.jpg`` is one step of the chain, each column one moment of the video;
-``docs/images/overlay.jpg`` is the avatar over the source.
+``docs/images/overlay.jpg`` is the avatar over the source. ``docs/images/grid.jpg`` is eight signers by eight poses,
+bodies, poses and looks all kept from training: the first five rows from words, two from a picture alone, the last
+from a picture whose shirt and background the words change.
 """
 
+import argparse
+import sys
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -39,8 +47,50 @@ def save(name: str, rows: list[np.ndarray]) -> None:
     cv2.imwrite(str(target), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
+def grid(body: Path, family: Path | None, work: Path) -> np.ndarray:
+    """Draw eight signers in eight poses, (2048, 2048, 3) uint8 RGB, on held-out frames kept in ``work``."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from appearance import Artist, held_looks, make_clips, manifest_of
+
+    from diffsign.core.body import load_body
+    from diffsign.core.settings.generate import GenerateSettings
+    from diffsign.train.attributes import Look, caption
+
+    held = make_clips(load_body(body), work, 4, 72)
+    artist = Artist(manifest_of(family), held, GenerateSettings(device="cpu"))  # type: ignore[call-arg]
+    rng = np.random.default_rng(8)
+    poses = [held.numbers(clip)[moment] for clip in range(4) for moment in (24, 52)]
+    rows = []
+    for number, look in enumerate(held_looks(8, rng)):
+        reference = work / "reference.png"
+        portrait = (held.frames.portrait(rng, look, 128).transpose(1, 2, 0)[..., ::-1] * 255).round()
+        cv2.imwrite(str(reference), portrait.astype(np.uint8))
+        if number < 5:
+            signer = artist.signer(caption(look))
+        elif number < 7:
+            signer = artist.signer(picture=reference)
+        else:
+            said = Look("yellow", look.skin, look.hair, look.sleeves, "blue")
+            signer = artist.signer(caption(said, named=frozenset({"shirt", "background"})), reference)
+        rows.append(np.hstack(list(artist.draw(signer, poses))))
+    return np.vstack(rows)
+
+
 def main() -> None:
     """Write the pictures."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the documents.")
+    parser.add_argument("what", nargs="?", choices=["demo", "grid"], default="demo")
+    parser.add_argument("--body", type=Path, help="body file, for the grid")
+    parser.add_argument("--family", type=Path, help="folder of a demo family, by default the one that ships")
+    parser.add_argument("--work", type=Path, help="folder that keeps the held-out frames")
+    given = parser.parse_args()
+    if given.what == "grid":
+        if given.body is None:
+            parser.error("the grid needs --body")
+        with tempfile.TemporaryDirectory() as temporary:
+            picture = grid(given.body, given.family, given.work or Path(temporary))
+        save("grid.jpg", [picture])
+        return
     save("chain.jpg", [row(ROOT / "results" / name) for name in ROWS])
     overlay, _ = read_clip(ROOT / "results/videos/demo/avatar/overlay.mp4")
     save("overlay.jpg", [overlay[round(moment * (len(overlay) - 1))] for moment in (0.3, 0.55, 0.85)])

@@ -60,6 +60,16 @@ def _run(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
     train_part(part, data, work, settings)
 
 
+@train.command("start")
+def start_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of a family, as shipped or exported.")], work: Work
+) -> None:
+    """Begin from a family's weights instead of from nothing: write them as checkpoints to train on from."""
+    from diffsign.train.start import start_from
+
+    typer.echo(f"{work}: {', '.join(start_from(folder, work))} of '{folder}'.")
+
+
 @train.command("text")
 @with_settings(TrainSettings)
 def text_command(data: Data, work: Work, *, settings: TrainSettings) -> None:

@@ -219,7 +219,7 @@ def build_family(seed: int = 0) -> Family:
                 cross_attention_dim=WIDTH,
                 attention_head_dim=2,
                 norm_num_groups=8,
-                conditioning_embedding_out_channels=(8, 32, 64),
+                conditioning_embedding_out_channels=(8, 16, 32),
             )
             for name in CONTROLS
         }

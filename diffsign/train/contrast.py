@@ -1,4 +1,9 @@
-"""CLIP in small: pictures and captions of the same looks are brought together (Radford et al. 2021)."""
+"""CLIP in small: pictures and captions of the same looks are brought together (Radford et al. 2021).
+
+Telling pictures from captions asks for shirts and backgrounds, which fill a picture, long before it asks for hair. So a
+linear layer must also read the colour of every attribute off a picture's embedding, as it does off a caption's
+(:mod:`diffsign.train.reading`); the IP-Adapter takes what it draws from the same embedding.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from diffsign.core.settings.train import TrainSettings
-from diffsign.train.architecture import CLIP_SIZE, Family
+from diffsign.train.architecture import CLIP_SIZE, WIDTH, Family
 from diffsign.train.attributes import CHOICES, Look, attribute_names, caption
 from diffsign.train.data import Frames
 from diffsign.train.loop import Draw, Training, averaged
+from diffsign.train.reading import MEANINGS, meaning, weighed
+
+#: How much reading colours off a picture counts beside telling pictures apart.
+READING = 6.0
+#: What covers few pixels of a picture counts more often.
+SMALL = {"hair": 3.0, "sleeves": 3.0}
 
 
 def clip_pixels(pictures: torch.Tensor) -> torch.Tensor:
@@ -30,14 +42,20 @@ def text_embeddings(family: Family, texts: list[str], device: torch.device) -> t
 
 def train_clip(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
     """Train both towers against each other."""
-    training = Training(Path(folder) / "clip.pt", {"clip": family.clip}, settings)
+    reader = nn.Linear(WIDTH, MEANINGS)
+    training = Training(Path(folder) / "clip.pt", {"clip": family.clip, "reader": reader}, settings)
     names = attribute_names()
+    named = frozenset(names)
+    counts = torch.from_numpy(weighed(SMALL)).to(training.device)
 
     def losses(draw: Draw) -> dict[str, torch.Tensor]:
         looks = [Look.random(draw.numpy) for _ in range(settings.batch)]
         pictures = np.stack([frames.portrait(draw.numpy, look, CLIP_SIZE) for look in looks])
         pixels = clip_pixels(torch.from_numpy(pictures).float().to(training.device))
-        image = functional.normalize(family.image_embeddings(pixels).float(), dim=1)
+        embedding = family.image_embeddings(pixels)
+        shown = torch.from_numpy(np.stack([meaning(look, named) for look in looks])).to(training.device)
+        reading = ((reader(embedding).float() - shown).square() * counts).mean()
+        image = functional.normalize(embedding.float(), dim=1)
         texts = [caption(look, draw.numpy) for look in looks]
         text = functional.normalize(text_embeddings(family, texts, training.device).float(), dim=1)
         scale = family.clip.logit_scale.exp().clamp(max=100)
@@ -47,7 +65,7 @@ def train_clip(family: Family, frames: Frames, folder: str | Path, settings: Tra
         target = same / same.sum(dim=1, keepdim=True)
         loss = (_cross(logits, target) + _cross(logits.T, target)) / 2
         # one attribute at a time: the captions of all its values, told apart by the picture alone
-        name = names[draw.step % len(names)]
+        name = (*names, *SMALL)[draw.step % (len(names) + len(SMALL))]
         choices = CHOICES[name]
         plain = [
             caption(Look(**{n: v if n == name else CHOICES[n][0] for n in names}), None, frozenset({name}))
@@ -58,7 +76,8 @@ def train_clip(family: Family, frames: Frames, folder: str | Path, settings: Tra
         scores = scale * image @ classes.T
         single = functional.cross_entropy(scores, answers)
         right = (scores.argmax(dim=1) == answers).float().mean()
-        return {"loss": loss + single, "contrast": loss.detach(), f"right_{name}": right}
+        total = loss + single + READING * reading
+        return {"loss": total, "contrast": loss.detach(), "reading": reading.detach(), f"right_{name}": right}
 
     training.run(losses)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -12,7 +13,19 @@ from diffsign.train.attributes import CHOICES, FILLERS, Look, caption
 from diffsign.train.passes import COARSE, FINE, LABEL, Passes, colour, crop_sums, palette_of
 
 #: How much an error counts by what it is an error of.
-WEIGHTS = {"hand": 4.0, "face": 3.0, "brow": 5.0, "eye": 6.0, "iris": 6.0, "lips": 5.0, "mouth": 5.0, "background": 0.4}
+WEIGHTS = {
+    "hand": 4.0,
+    "face": 3.0,
+    "brow": 6.0,
+    "eye": 12.0,
+    "iris": 12.0,
+    "lips": 6.0,
+    "mouth": 6.0,
+    "background": 0.8,
+}
+WEIGHTS |= {"hair": 6.0, "trousers": 2.0, "arm": 3.0, "sleeve": 1.5, "neck": 1.5}
+#: Pixels of 512×512 that hair must cover to be seen.
+LEAST_HAIR = 400
 
 
 def save_shard(folder: str | Path, passes: list[Passes]) -> None:
@@ -47,13 +60,16 @@ class Frames:
 
     Args:
         folder: written by ``diffsign train data``.
+        seeds: of the signers to take; all by default.
 
     Raises:
         DiffSignError: if the folder holds no frames.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, seeds: Container[int] | None = None) -> None:
         shards = sorted(path for path in Path(folder).glob("shard-*") if path.is_dir())
+        if seeds is not None:
+            shards = [path for path in shards if int(path.name.removeprefix("shard-")) in seeds]
         if not shards:
             raise DiffSignError(f"'{folder}' holds no training frames; make them with `diffsign train data`.")
         self.arrays = [
@@ -61,6 +77,9 @@ class Frames:
         ]
         lengths = [len(arrays["label"]) for arrays in self.arrays]
         self.index = [(shard, frame) for shard, length in enumerate(lengths) for frame in range(length)]
+        # a bald signer says nothing about hair
+        haired = [bool((arrays["label"][0] == LABEL["hair"]).sum() > LEAST_HAIR) for arrays in self.arrays]
+        self.haired = [n for n, (shard, _) in enumerate(self.index) if haired[shard]] or list(range(len(self)))
         self._weight = np.ones(len(LABEL), np.float32)
         for name, weight in WEIGHTS.items():
             self._weight[LABEL[name]] = weight
@@ -104,13 +123,15 @@ class Frames:
 
     def draw(self, rng: np.random.Generator, size: int, look: Look | None = None) -> Sample:
         """Draw a frame and a part of it, three times out of four around a hand or the face."""
-        number = int(rng.integers(len(self)))
+        number = int(rng.integers(len(self)) if rng.random() < 0.05 else self.haired[rng.integers(len(self.haired))])
         corner = (0, 0)
         if size < COARSE:
             focus = np.asarray(self.frame(number).focus)
             seen = np.flatnonzero(np.isfinite(focus[:, 0]))
             if len(seen) and rng.random() < 0.75:
-                middle = focus[rng.choice(seen)] + rng.uniform(-0.35, 0.35, 2) * size
+                # hair, brows and lips are small: the face comes as often as both hands together
+                chosen = 0 if 0 in seen and rng.random() < 0.5 else rng.choice(seen)
+                middle = focus[chosen] + rng.uniform(-0.35, 0.35, 2) * size
             else:
                 middle = rng.uniform(size / 2, COARSE - size / 2, 2)
             # a latent pixel is four pixels wide, and crops begin on one
@@ -119,14 +140,19 @@ class Frames:
         return self.sample(number, look or Look.random(rng), corner, size, rng)
 
     def portrait(self, rng: np.random.Generator, look: Look, size: int) -> np.ndarray:
-        """Draw a small picture of a whole frame in some look: (3, size, size) in [0, 1]."""
-        frame = self.frame(int(rng.integers(len(self))))
-        step = FINE // (2 * size)
-        label, bright = (
-            np.asarray(frame.label[::step, ::step]),
-            np.asarray(frame.light[::step, ::step], np.float32) / 200,
+        """Draw a small picture of a signer, framed widely or closely, in some look: (3, size, size) in [0, 1]."""
+        frame = self.frame(self.haired[rng.integers(len(self.haired))])
+        side = FINE * rng.uniform(0.55, 1.0)
+        face = 2 * np.asarray(frame.focus)[0]
+        if np.isnan(face).any():
+            face = FINE * np.array([0.5, 0.27])
+        corner = face - side * (np.array([0.5, 0.27]) + rng.normal(0, 0.04, 2))
+        places = corner[:, None] + (np.arange(2 * size) + 0.5) * side / (2 * size)
+        x, y = places.clip(0, FINE - 1).astype(int)
+        part = np.ix_(y, x)
+        picture = crop_sums(
+            colour(frame.label[part], frame.light[part].astype(np.float32) / 200, palette_of(look, rng))
         )
-        picture = crop_sums(colour(label, bright, palette_of(look, rng)))
         return picture.transpose(2, 0, 1)
 
 
@@ -140,6 +166,17 @@ def words(look: Look, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
         extra = ", ".join(str(word) for word in rng.choice(FILLERS, rng.integers(1, 5)))
         text = f"{text}, {extra}"
     return text, named
+
+
+def nothing(rng: np.random.Generator) -> str:
+    """Draw words that say nothing of looks: none, a few that every prompt has, or that somebody signs."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return ""
+    if kind == 1:
+        return ", ".join(rng.choice(FILLERS, rng.integers(1, 6)))
+    text = caption(Look.random(rng), rng, frozenset())
+    return f"{text} signing" if rng.random() < 0.5 else text
 
 
 def mixed(asked: Look, seen: Look, named: frozenset[str]) -> Look:

@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from diffsign.core.settings.train import TrainSettings
 from diffsign.train.architecture import CLIP_SIZE, CONTROLS, FACTOR, Family, attach_adapter
-from diffsign.train.attributes import FILLERS, Look
+from diffsign.train.attributes import Look
 from diffsign.train.autoencoder import use_encoder
 from diffsign.train.contrast import clip_pixels, load_clip
-from diffsign.train.data import Frames, mixed, words
+from diffsign.train.data import Frames, mixed, nothing, words
 from diffsign.train.loop import Draw, Training, averaged
 from diffsign.train.passes import COARSE
 from diffsign.train.reading import load_reading
@@ -27,7 +27,11 @@ from diffsign.train.reading import load_reading
 #: How often each number of controls is used together.
 CONTROL_COUNTS = {3: 0.8, 2: 0.12, 1: 0.08}
 #: Share of pictures drawn from pure noise: the step that decides most when there are few of them.
-PURE_NOISE = 0.5
+PURE_NOISE = 0.65
+#: An error below this is squared, one above it counts as it is.
+SOFT = 0.05
+#: How much differences between neighbours count beside the values themselves.
+EDGES = 0.3
 #: Share of captions left out, for guidance.
 NO_WORDS = 0.1
 
@@ -62,13 +66,17 @@ class Step:
             if use_picture:
                 shown = Look.random(rng)
                 if rng.random() < 0.5:
-                    text, named = "", frozenset()
-                looks.append(mixed(asked, shown, named))
+                    text, named = nothing(rng), frozenset()
+                look = mixed(asked, shown, named)
+                while look.held_out():
+                    shown = Look.random(rng)
+                    look = mixed(asked, shown, named)
+                looks.append(look)
                 pictures.append(self.frames.portrait(rng, shown, CLIP_SIZE))
             else:
                 looks.append(asked)
-            if rng.random() < NO_WORDS:
-                text = "" if rng.random() < 0.5 else ", ".join(rng.choice(FILLERS, rng.integers(1, 6)))
+                if rng.random() < NO_WORDS:
+                    text = nothing(rng)
             texts.append(text)
         return looks, texts, np.stack(pictures) if use_picture else None
 
@@ -91,9 +99,12 @@ class Step:
         alpha = self.alphas[times][:, None, None, None]
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
         found = self.predict(noisy, times, texts, pictures, controls, self.used(draw.shared))
-        wrong = (((found - clean).square() + 0.01).sqrt() - 0.1) * weight
-        each = wrong.mean(dim=(1, 2, 3)) / weight.mean()
-        losses = {"loss": each.mean()}
+        away = found - clean
+        wrong = (away.square() + SOFT**2).sqrt() - SOFT
+        each = (wrong * weight).mean(dim=(1, 2, 3)) / weight.mean()
+        # outlines, and flat colour without the noise that it came from
+        edges = sum((torch.diff(away, dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
+        losses = {"loss": each.mean() + EDGES * edges / weight.mean(), "colour": each.mean().detach()}
         first = times == 999
         if first.any():
             losses["from_noise" + ("_picture" if pictures is not None else "")] = each[first].mean().detach()
@@ -148,11 +159,11 @@ class Step:
         ).sample.float()
 
 
-def _networks(family: Family) -> dict[str, nn.Module]:
-    networks = family.modules()
+def networks(family: Family) -> dict[str, nn.Module]:
+    """Return what is trained together, by name."""
     return {
         name: net
-        for name, net in networks.items()
+        for name, net in family.modules().items()
         if name not in ("vae", "clip", "text_encoder", "adapter", "processors")
     }
 
@@ -166,7 +177,7 @@ def train_diffusion(family: Family, frames: Frames, folder: str | Path, settings
         load_clip(family, folder)
     # the adapter's layers become a part of the UNet, and are trained and kept with it
     attach_adapter(family)
-    training = Training(Path(folder) / "diffusion.pt", _networks(family), settings)
+    training = Training(Path(folder) / "diffusion.pt", networks(family), settings)
     for module in (family.vae, family.clip, family.text_encoder):
         module.to(training.device).requires_grad_(False)  # type: ignore[arg-type]
     training.run(Step(family, frames, settings, training.device))
@@ -175,4 +186,4 @@ def train_diffusion(family: Family, frames: Frames, folder: str | Path, settings
 def load_diffusion(family: Family, folder: str | Path) -> int:
     """Give the family the trained networks (averaged); return the step they are of."""
     attach_adapter(family)
-    return averaged(Path(folder) / "diffusion.pt", _networks(family))
+    return averaged(Path(folder) / "diffusion.pt", networks(family))

@@ -2,19 +2,22 @@
 
 The UNet has learned to look up colours in what the text encoder leaves at the end of a caption. The adapter's layers
 take over the UNet's own keys and values, and its projection learns, without any drawing, to turn a picture's embedding
-into what the caption of that picture adds to a caption that names nothing. A start that costs a minute; training the
-adapter with the UNet (``diffusion --adapter``) is what should follow.
+into what the caption of that picture adds to a caption that names nothing. A start that costs a minute, written into
+the diffusion's checkpoint; training the adapter with the UNet (``diffusion --adapter``) is what should follow.
 """
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import atomic
 from diffsign.core.settings.train import TrainSettings
-from diffsign.train.architecture import CLIP_SIZE, Family
+from diffsign.train.architecture import CLIP_SIZE, Family, attach_adapter
 from diffsign.train.attributes import Look, caption
 from diffsign.train.contrast import clip_pixels, load_clip
 from diffsign.train.data import Frames
@@ -34,7 +37,10 @@ def _ends(family: Family, texts: list[str], device: torch.device) -> torch.Tenso
 
 
 def train_adapter(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
-    """Train the adapter's projection on pictures and captions of the same looks."""
+    """Train the adapter's projection on pictures and captions of the same looks, and give it to the diffusion."""
+    checkpoint = Path(folder) / "diffusion.pt"
+    if not checkpoint.exists():
+        raise DiffSignError(f"'{checkpoint}' does not exist; train diffusion first, then its adapter.")
     load_reading(family, folder)
     load_clip(family, folder)
     training = Training(Path(folder) / "adapter.pt", {"adapter": family.adapter}, settings)
@@ -52,18 +58,29 @@ def train_adapter(family: Family, frames: Frames, folder: str | Path, settings: 
         return {"loss": (tokens - said[:, None]).square().mean(), "baseline": said.square().mean()}
 
     training.run(losses)
+    if training.step >= settings.steps:
+        hand_over(family, folder)
 
 
-def load_adapter(family: Family, folder: str | Path) -> int:
-    """Give the family the distilled adapter, whose layers are the UNet's own; return the step it is of.
+def hand_over(family: Family, folder: str | Path) -> None:
+    """Write the distilled adapter into the checkpoint of the diffusion: its layers are the UNet's own."""
+    checkpoint = Path(folder) / "diffusion.pt"
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    attach_adapter(family)
+    for kind in ("modules", "average"):
+        family.unet.load_state_dict(state[kind]["unet"])
+        averaged(Path(folder) / "adapter.pt", {"adapter": family.adapter})
+        copy_attention(family)
+        state[kind]["unet"] = copy.deepcopy(family.unet.state_dict())
+    with atomic(checkpoint) as temporary:
+        torch.save(state, temporary)
 
-    The UNet must be loaded before.
-    """
-    step = averaged(Path(folder) / "adapter.pt", {"adapter": family.adapter})
+
+def copy_attention(family: Family) -> None:
+    """Give the adapter's layers the UNet's own keys and values."""
     for number, name in enumerate(family.unet.attn_processors):
         if str(number) in family.processors:
             attention = family.unet.get_submodule(name.removesuffix(".processor"))
             layer = family.processors[str(number)]
             layer.to_k_ip[0].load_state_dict(attention.to_k.state_dict())  # type: ignore[union-attr, index]
             layer.to_v_ip[0].load_state_dict(attention.to_v.state_dict())  # type: ignore[union-attr, index]
-    return step

@@ -9,7 +9,6 @@ from diffsign.train.architecture import build_family
 from diffsign.train.autoencoder import load_autoencoder
 from diffsign.train.contrast import load_clip
 from diffsign.train.diffusion import load_diffusion
-from diffsign.train.distil import load_adapter
 from diffsign.train.layout import save_family
 from diffsign.train.reading import load_reading
 
@@ -40,8 +39,6 @@ def export_family(work: str | Path, folder: str | Path, stand_in: bool = False) 
         "clip": load_clip(family, work),
         "diffusion": load_diffusion(family, work),
     }
-    if (work / "adapter.pt").exists():
-        steps["adapter"] = load_adapter(family, work)
     card: dict[str, object] = {"family": "demo", "trained": not stand_in, "steps": steps}
     save_family(folder, family, card)
     return card

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.multiprocessing
 from torch import distributed, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from diffsign.core.errors import DiffSignError
 from diffsign.core.files import atomic
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP = 50
 COOL_DOWN = 0.2
+_FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def device_of(settings: TrainSettings) -> torch.device:
@@ -111,14 +113,19 @@ class Training:
     def _restore(self) -> None:
         try:
             state = torch.load(self.path, map_location=self.device, weights_only=True)
+            # what a family that ships leaves behind (train.start): no optimiser, and no layers that only training needs
+            begun = "optimizer" not in state
             for name, module in self.modules.items():
-                module.load_state_dict(state["modules"][name])
-            self.optimizer.load_state_dict(state["optimizer"])
+                if not begun or name in state["modules"]:
+                    module.load_state_dict(state["modules"][name])
+            if not begun:
+                self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, KeyError, ValueError, EOFError) as error:
             raise DiffSignError(
                 f"checkpoint '{self.path}' does not fit this training; move it away to start anew."
             ) from error
-        self.average, self.step, self.seconds = state["average"], state["step"], state["seconds"]
+        self.average |= state["average"]
+        self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -145,7 +152,8 @@ class Training:
             draw = Draw.of(settings.seed, self.step, _rank())
             for group in self.optimizer.param_groups:
                 group["lr"] = rate(self.step, settings)
-            with autocast:
+            # PyTorch's fused attention is slow in bf16 on CPUs without matrix units
+            with autocast, sdpa_kernel(SDPBackend.MATH if self.device.type == "cpu" else _FUSED):
                 losses = loss_of(draw)
             self.optimizer.zero_grad(set_to_none=True)
             losses["loss"].backward()

@@ -57,16 +57,18 @@ def draw(
         settings: how.
     """
     drawn = []
-    for start in range(0, len(samples), settings.batch):
-        part = samples[start : start + settings.batch]
+    # the pipeline shows all pictures that it is given to every sample of a batch
+    batch = settings.batch if pictures is None else 1
+    for start in range(0, len(samples), batch):
+        part = samples[start : start + batch]
         control = [torch.from_numpy(np.stack([sample.controls[i] for sample in part])) for i in range(len(CONTROLS))]
         noise = torch.randn(1, 8, COARSE // 4, COARSE // 4, generator=torch.Generator().manual_seed(settings.seed))
         options: dict = {}
         if pictures is not None:
-            shown = [_pil(picture) for picture in pictures[start : start + settings.batch]]
+            shown = [_pil(picture) for picture in pictures[start : start + batch]]
             options["ip_adapter_image_embeds"] = _embeddings(pipeline, shown, settings.guidance_scale > 1)
         found = pipeline(
-            texts[start : start + settings.batch],
+            texts[start : start + batch],
             image=control,  # type: ignore[arg-type]
             latents=noise.repeat(len(part), 1, 1, 1),
             num_inference_steps=settings.steps,

@@ -35,6 +35,12 @@ def meaning(look: Look, named: frozenset[str]) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def weighed(weights: dict[str, float]) -> np.ndarray:
+    """Return how much each number of :func:`meaning` counts when some attributes count more, (18,) float32."""
+    sizes = {name: (3 if name in COLOURS else 1) + 1 for name in CHOICES}
+    return np.concatenate([np.full(size, weights.get(name, 1.0), np.float32) for name, size in sizes.items()])
+
+
 MEANINGS = len(meaning(Look(*(values[0] for values in CHOICES.values())), frozenset()))
 
 
@@ -48,7 +54,7 @@ def train_reading(family: Family, frames: Frames, folder: str | Path, settings: 
     def losses(draw: Draw) -> dict[str, torch.Tensor]:
         texts, targets = [], []
         for _ in range(settings.batch):
-            look = Look.random(draw.numpy)
+            look = Look.random(draw.numpy, held=None)
             text, named = words(look, draw.numpy)
             texts.append(text)
             targets.append(meaning(look, named))

@@ -113,7 +113,9 @@ class Scene:
     rng: np.random.Generator
 
 
-def cast(body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed: int) -> Scene:
+def cast(
+    body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed: int, appearance: Appearance | None = None
+) -> Scene:
     """Give a performance to another body, dress it, and put a camera before it.
 
     Args:
@@ -123,6 +125,7 @@ def cast(body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed
         frames: how many of the T are looked at; the first ones, when the hands are still down, are left out.
         seed: draws shape, frames, camera and the avatar's looks: mostly the default, which is what is rendered at
             use, sometimes any other.
+        appearance: of the avatar, instead of what ``seed`` draws.
     """
     rng = np.random.default_rng([seed, 1])
     betas = np.zeros(body.n_betas, np.float32)
@@ -139,8 +142,8 @@ def cast(body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed
         camera=camera,
         expression=actions[picked, : body.n_expression].astype(np.float32),
     )
-    appearance = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
-    return Scene(motion, dressed(body, betas, appearance, seed), rng)
+    drawn = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
+    return Scene(motion, dressed(body, betas, appearance or drawn, seed), rng)
 
 
 def subset(motion: Motion, frames: np.ndarray) -> Motion:

@@ -13,14 +13,15 @@ from diffsign.train.attributes import Look
 from diffsign.train.autoencoder import fit_encoder, train_autoencoder
 from diffsign.train.contrast import train_clip
 from diffsign.train.data import Frames, save_shard
-from diffsign.train.diffusion import train_diffusion
-from diffsign.train.distil import load_adapter, train_adapter
+from diffsign.train.diffusion import load_diffusion, train_diffusion
+from diffsign.train.distil import train_adapter
 from diffsign.train.export import export_family
-from diffsign.train.layout import read_card
+from diffsign.train.layout import load_family, read_card
 from diffsign.train.loop import rate
 from diffsign.train.measure import measure_family
 from diffsign.train.parts import train_part
 from diffsign.train.reading import meaning, train_reading
+from diffsign.train.start import start_from
 
 SHORT = {"steps": 3, "batch": 2, "crop": 64, "whole": 0.0, "log_every": 1, "save_every": 1, "threads": 1}
 
@@ -117,12 +118,37 @@ def test_exported_family_draws_and_is_measured(data, trained, tmp_path):
     assert (tmp_path / "figures.png").stat().st_size > 1000
 
 
+def test_training_goes_on_from_a_family_that_ships(data, trained, tmp_path):
+    export_family(trained, tmp_path / "demo")
+    work = tmp_path / "work"
+    assert start_from(tmp_path / "demo", work) == ["text", "vae", "clip", "diffusion"]
+    export_family(work, tmp_path / "again")
+    shipped, again = (load_family(tmp_path / name) for name in ("demo", "again"))
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    assert torch.allclose(shipped.vae.encoder(picture), again.vae.encoder(picture), atol=0.01)
+    for name, module in shipped.modules().items():
+        if name != "vae":
+            assert same(dict(module.state_dict()), dict(again.modules()[name].state_dict())), name
+    before = state(work / "diffusion.pt")["modules"]["unet"]
+    train_diffusion(build_family(0), Frames(data), work, TrainSettings(**SHORT, adapter=0.5))
+    train_clip(build_family(0), Frames(data), work, TrainSettings(**SHORT))
+    after = state(work / "diffusion.pt")
+    assert after["step"] == 3
+    assert not same(after["modules"]["unet"], before)
+    assert max((after["modules"]["unet"][k] - v).abs().max().item() for k, v in before.items()) < 0.02
+    with pytest.raises(DiffSignError, match="already holds checkpoints of text"):
+        start_from(tmp_path / "demo", work)
+
+
 def test_a_distilled_adapter_speaks_through_the_unets_own_layers(data, trained, tmp_path):
     for name in ("text.pt", "clip.pt"):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
+    with pytest.raises(DiffSignError, match="train diffusion first"):
+        train_adapter(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+    (tmp_path / "diffusion.pt").write_bytes((trained / "diffusion.pt").read_bytes())
     train_adapter(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
     family = build_family(0)
-    load_adapter(family, tmp_path)
+    load_diffusion(family, tmp_path)
     attention = [m for name, m in family.unet.named_modules() if name.endswith("attn2")]
     assert len(attention) == len(family.processors)
     values = {layer.to_v_ip[0].weight.sum().item() for layer in family.processors.values()}

@@ -157,11 +157,12 @@ BUILT_IN: dict[str, dict[str, Any]] = {
             "id": _DEMO,
             "file": "ip_adapter/ip-adapter_demo.safetensors",
             "image_encoder": {"id": _DEMO, "subfolder": "image_encoder"},
+            # As trained: beside a picture, what words name wins, and the rest is the picture's.
             "scale": 1.0,
-            "scale_with_text": 0.5,
+            "scale_with_text": 1.0,
         },
         "clip": {"id": _DEMO, "subfolder": "clip"},
-        # One step from pure noise is what its weights have learned best so far; see their README.md.
+        # One step from pure noise is what its weights have learned best; see their README.md.
         "presets": {"fast": {"steps": 1, "guidance_scale": 1.0}, "guided": {"steps": 16, "guidance_scale": 2.0}},
         "preset": "fast",
         "short_side": 256,

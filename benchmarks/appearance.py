@@ -1,0 +1,436 @@
+"""Are words, pictures and poses obeyed, and does it flicker? On bodies, poses and looks that training never saw.
+
+    python benchmarks/appearance.py --json appearance.json --body body.npz [--docs docs/appearance.md]
+
+Signers with seeds that training did not use sign phrases of their own; the looks asked for are those that training
+keeps out (:meth:`diffsign.train.attributes.Look.held_out`). Everything is drawn by the code that ``diffsign encode``
+and ``diffsign generate`` run, with the family's own preset. Labels, controls and the plain rendering that results are
+compared with come from the z-buffer that training frames come from (:mod:`diffsign.train.passes`), which knows what
+every pixel shows. Small: ``--clips 1 --length 8 --looks 4 --frames 2``. A folder given with ``--work`` keeps the
+frames for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from diffsign.control.pose import skeletons_of_motion
+from diffsign.core.body import Body, load_body
+from diffsign.core.clip import write_clip
+from diffsign.core.errors import DiffSignError
+from diffsign.core.files import atomic
+from diffsign.core.keypoints import COUNT, Keypoints
+from diffsign.core.manifest import Manifest
+from diffsign.core.motion import Motion, load_motion, save_motion
+from diffsign.core.settings.appearance import Appearance
+from diffsign.core.settings.control import PoseControlSettings
+from diffsign.core.settings.demo import DemoSettings
+from diffsign.core.settings.detect import DetectSettings
+from diffsign.core.settings.family import family_named, resolve_families
+from diffsign.core.settings.generate import FetchSettings, GenerateSettings
+from diffsign.demo.signer import perform
+from diffsign.detect import detect_clip
+from diffsign.evaluate.flicker import estimate_warp, warping_error
+from diffsign.evaluate.legibility import found, part_agreement, redetected
+from diffsign.generate.conditioning import Conditioning
+from diffsign.generate.encode import encode_signer
+from diffsign.generate.fetch import fetch_family
+from diffsign.generate.frames import Sizing
+from diffsign.generate.generator import Generator
+from diffsign.train.architecture import CONTROLS
+from diffsign.train.attributes import CHOICES, Look, caption
+from diffsign.train.data import Frames, mixed, save_shard
+from diffsign.train.layout import read_card
+from diffsign.train.measure import obeyed
+from diffsign.train.passes import COARSE, LABEL
+from diffsign.train.shards import cast, make_shard, subset
+
+#: Seeds of the signers; training's begin at 1000.
+FIRST_SEED = 800_000
+FPS = 24
+#: What the figures should reach; ``at most`` for those that are better when small.
+TARGETS = {
+    "words_all": 0.90,
+    "picture_all": 0.85,
+    "both_words_win": 0.90,
+    "body_pck": 0.95,
+    "hands_below_rendering": 0.10,
+    "flicker": 1.5,
+    "seconds_for_72_frames": 90.0,
+}
+AT_MOST = ("hands_below_rendering", "flicker", "seconds_for_72_frames")
+HANDS = ("left_hand", "right_hand")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Clips that training did not see.
+
+    Attributes:
+        frames: all frames, one shard a clip.
+        motions: of each clip; the camera is 512×512.
+        starts: number of each clip's first frame.
+    """
+
+    frames: Frames
+    motions: list[Motion]
+    starts: list[int]
+
+    def numbers(self, clip: int) -> range:
+        """Return the numbers of a clip's frames."""
+        return range(self.starts[clip], self.starts[clip] + len(self.motions[clip]))
+
+    def controls(self, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return the control pictures of frames, (N, 256, 256, 3) uint8 each."""
+        frames = [self.frames.frame(number) for number in numbers]
+        return {
+            "pose": np.stack([frame.pose for frame in frames]),
+            **{
+                name: np.stack([np.repeat(getattr(frame, name)[..., None], 3, axis=2) for frame in frames])
+                for name in CONTROLS[1:]
+            },
+        }
+
+    def rendering(self, number: int, look: Look) -> np.ndarray:
+        """Return a frame as it is rendered in some look, (256, 256, 3) in [0, 1]."""
+        return self.frames.sample(number, look, (0, 0), COARSE, None).picture.transpose(1, 2, 0)
+
+    def shows(self, number: int, look: Look, picture: np.ndarray) -> dict[str, bool]:
+        """Tell which attributes of ``look`` a picture of a frame shows."""
+        frame = self.frames.frame(number)
+        light = cv2.resize(np.asarray(frame.light, np.float32) / 200, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+        return obeyed(picture, look, np.asarray(frame.label[::2, ::2]), light)
+
+
+def make_clips(body: Body, folder: Path, clips: int, length: int) -> Held:
+    """Make what is not there yet of the held-out clips, and read them all."""
+    motions = []
+    for seed in range(FIRST_SEED, FIRST_SEED + clips):
+        shard, motion = folder / f"{length}/shard-{seed}", folder / f"{length}/{seed}.npz"
+        if not shard.exists():
+            recipe = perform(DemoSettings(seed=seed, seconds=(length + 30) / FPS, fps=FPS)).truth.recipe
+            assert recipe is not None
+            # with more frames asked for than there are, all come, one after another; the first are still at rest
+            scene = cast(body, recipe.rotvecs, recipe.actions, len(recipe.rotvecs), seed, Appearance())  # type: ignore[call-arg]
+            part = np.arange(len(scene.motion) - length, len(scene.motion))
+            motion.parent.mkdir(parents=True, exist_ok=True)
+            scene = type(scene)(subset(scene.motion, part), scene.figure, scene.rng)
+            save_motion(motion, scene.motion)
+            skeletons = skeletons_of_motion(scene.motion, body, PoseControlSettings())  # type: ignore[call-arg]
+            save_shard(shard, make_shard(body, scene, skeletons))
+        motions.append(load_motion(motion))
+    frames = Frames(folder / str(length), range(FIRST_SEED, FIRST_SEED + clips))
+    return Held(frames, motions, np.cumsum([0, *map(len, motions)]).tolist())
+
+
+def manifest_of(folder: Path | None) -> Manifest:
+    """Return the demo family's manifest: as it ships, or from another folder in its layout."""
+    changes = {}
+    if folder is not None:
+        read_card(folder)
+        base = {"id": str(folder.resolve())}
+        changes = {
+            "base": base,
+            "controlnets": dict.fromkeys(CONTROLS, base),
+            "ip_adapter": base | {"image_encoder": base},
+            "clip": base,
+        }
+    family = family_named("demo", resolve_families({"demo": changes}))
+    return fetch_family("demo", family, FetchSettings())  # type: ignore[call-arg]
+
+
+class Artist:
+    """Draws frames as ``diffsign generate`` does; the networks are loaded once for signers of one kind."""
+
+    def __init__(self, manifest: Manifest, held: Held, settings: GenerateSettings) -> None:
+        self.manifest, self.held, self.settings = manifest, held, settings
+        self._generators: dict[tuple[bool, bool], Generator] = {}
+
+    def signer(self, text: str | None = None, picture: Path | None = None) -> Conditioning:
+        """Encode who signs."""
+        return encode_signer(self.manifest, [picture] if picture else [], text, device="cpu")
+
+    def draw(self, signer: Conditioning, numbers: Sequence[int]) -> np.ndarray:
+        """Draw frames, (N, 256, 256, 3) uint8."""
+        kind = signer.image_embeds is not None, signer.worded
+        if kind not in self._generators:
+            self._generators[kind] = Generator(self.manifest, signer, self.settings)
+        generator = self._generators[kind]
+        generator.conditioning = signer
+        clips = self.held.controls(numbers)
+        sizing = Sizing.of(COARSE, COARSE, generator.factor)
+        wanted = {name: clips[name] for name in generator.controls}
+        return np.stack(list(generator.frames(wanted, len(numbers), range(len(numbers)), sizing)))
+
+
+def held_looks(count: int, rng: np.random.Generator) -> list[Look]:
+    """Draw looks that training never drew; every shirt comes in turn."""
+    shirts = CHOICES["shirt"]
+    looks = []
+    while len(looks) < count:
+        look = Look.random(rng, held=True)
+        if look.shirt == shirts[len(looks) % len(shirts)]:
+            looks.append(look)
+    return looks
+
+
+def share(rows: list[dict[str, bool]], names: Sequence[str] | None = None) -> float | None:
+    """Return how many of the attributes in view are as asked for, over all rows."""
+    values = [value for row in rows for name, value in row.items() if names is None or name in names]
+    return round(float(np.mean(values)), 4) if values else None
+
+
+def looks_obeyed(artist: Artist, looks: list[Look], count: int, rng: np.random.Generator, work: Path) -> tuple:
+    """Draw every look from words, from a picture alone, and from a picture with words that contradict it.
+
+    Returns:
+        Figures by name, and rows of pictures to look at: rendering, words, reference, from it, both.
+    """
+    held = artist.held
+    rows: dict[str, list[dict[str, bool]]] = {name: [] for name in ("rendering", "words", "picture", "won", "kept")}
+    sheet = []
+    for number, look in enumerate(looks):
+        numbers = rng.choice(len(held.frames), count, replace=False).tolist()
+        reference = work / f"reference-{number:03d}.png"
+        portrait = held.frames.portrait(rng, look, 2 * 64).transpose(1, 2, 0)
+        Image.fromarray(np.round(portrait * 255).astype(np.uint8)).save(reference)
+        named = frozenset(rng.choice(list(CHOICES), 2, replace=False).tolist())
+        said = Look.random(rng, held=None)
+        while any(getattr(said, name) == getattr(look, name) for name in named):
+            said = Look.random(rng, held=None)
+        asked = mixed(said, look, named)
+        drawn = {
+            "words": (look, artist.draw(artist.signer(caption(look)), numbers)),
+            "picture": (look, artist.draw(artist.signer(picture=reference), numbers)),
+            "both": (asked, artist.draw(artist.signer(caption(said, named=named), reference), numbers)),
+        }
+        for name, (wanted, pictures) in drawn.items():
+            for frame, picture in zip(numbers, pictures, strict=True):
+                shown = held.shows(frame, wanted, picture.astype(np.float32) / 255)
+                if name == "both":
+                    rows["won"].append({key: value for key, value in shown.items() if key in named})
+                    rows["kept"].append({key: value for key, value in shown.items() if key not in named})
+                else:
+                    rows[name].append(shown)
+        rows["rendering"] += [held.shows(frame, look, held.rendering(frame, look)) for frame in numbers]
+        small = [cv2.resize((portrait * 255).astype(np.uint8), (COARSE, COARSE))]
+        first = (held.rendering(numbers[0], look) * 255).astype(np.uint8)
+        sheet.append(np.hstack([first, drawn["words"][1][0], *small, drawn["picture"][1][0], drawn["both"][1][0]]))
+    figures = {}
+    for name, key in (("rendering", "rendering"), ("words", "words"), ("picture", "picture")):
+        figures |= {f"{key}_{attribute}": share(rows[name], [attribute]) for attribute in CHOICES}
+        figures[f"{key}_all"] = share(rows[name])
+    figures["both_words_win"] = share(rows["won"])
+    figures["both_picture_kept"] = share(rows["kept"])
+    return figures, sheet
+
+
+def keypoints_of(pictures: np.ndarray, work: Path, threads: int) -> Keypoints:
+    """Run the detector over pictures (N, H, W, 3) uint8 as over a clip."""
+    clip = work / "detected.mkv"
+    write_clip(clip, pictures, FPS)
+    return detect_clip(clip, DetectSettings(require_person=False), threads)  # type: ignore[call-arg]
+
+
+def true_keypoints(body: Body, motion: Motion) -> Keypoints:
+    """Project a motion's keypoints into the pictures."""
+    points = np.ones((len(motion), COUNT, 3), np.float32)
+    points[..., :2] = motion.camera.project(body.keypoints(motion)) * (COARSE / motion.camera.width)
+    # the legs are below the picture's edge
+    points[..., 2] = ((points[..., :2] >= 0) & (points[..., :2] < COARSE)).all(axis=-1)
+    return Keypoints(points, FPS, COARSE, COARSE)
+
+
+def flicker(rendering: np.ndarray, pictures: np.ndarray, signer: np.ndarray) -> tuple[float, float]:
+    """Return the mean warping error of a rendering and of pictures (N, H, W, 3) uint8, inside the signer."""
+    errors = []
+    for before, after in zip(range(len(pictures) - 1), range(1, len(pictures)), strict=True):
+        grey = [cv2.cvtColor(rendering[i], cv2.COLOR_RGB2GRAY) for i in (before, after)]
+        warp = estimate_warp(*grey)
+        errors.append([warping_error(clip[before], clip[after], warp, signer[after]) for clip in (rendering, pictures)])
+    mean = np.nanmean(errors, axis=0)
+    return float(mean[0]), float(mean[1])
+
+
+def clips_obeyed(artist: Artist, body: Body, looks: list[Look], work: Path, threads: int) -> dict[str, float]:
+    """Draw whole clips from words: poses, hands, flicker, time."""
+    held, detections = artist.held, {"truth": [], "rendering": [], "result": []}
+    errors, seconds, cpu = [], [], []
+    for clip, motion in enumerate(held.motions):
+        numbers, look = held.numbers(clip), looks[clip % len(looks)]
+        signer = artist.signer(caption(look))
+        started, used = time.perf_counter(), time.process_time()
+        pictures = artist.draw(signer, numbers)
+        seconds.append((time.perf_counter() - started) / len(numbers))
+        cpu.append((time.process_time() - used) / len(numbers))
+        rendering = np.stack([np.round(held.rendering(n, look) * 255).astype(np.uint8) for n in numbers])
+        mask = np.stack([held.frames.frame(n).label[::2, ::2] != LABEL["background"] for n in numbers])
+        errors.append(flicker(rendering, pictures, mask))
+        write_clip(work / f"clip-{clip}.mkv", np.concatenate([rendering, pictures], axis=2), FPS)
+        detections["truth"].append(true_keypoints(body, motion))
+        detections["rendering"].append(keypoints_of(rendering, work, threads))
+        detections["result"].append(keypoints_of(pictures, work, threads))
+    pck = {
+        name: np.concatenate(
+            [part_agreement(a, b, "body").correct for a, b in zip(detections["truth"], detections[name], strict=True)]
+        )
+        for name in ("rendering", "result")
+    }
+    hands = {
+        name: np.concatenate([found(points, hand) for points in detections[name] for hand in HANDS])
+        for name in ("rendering", "result")
+    }
+    base, error = np.mean(errors, axis=0)
+    return {
+        # nobody found counts as nothing right
+        "body_pck": float(np.nan_to_num(pck["result"]).mean()),
+        "body_pck_rendering": float(np.nan_to_num(pck["rendering"]).mean()),
+        "hands_found": float(hands["result"].mean()),
+        "hands_found_rendering": float(hands["rendering"].mean()),
+        "hands_below_rendering": float(hands["rendering"].mean() - hands["result"].mean()),
+        "hands_redetected": redetected(hands["rendering"], hands["result"])[0],
+        "warping_error": float(error),
+        "warping_error_rendering": float(base),
+        "flicker": float(error / base),
+        "seconds_for_72_frames": 72 * float(np.mean(seconds)),
+        "processor_seconds_for_72_frames": 72 * float(np.mean(cpu)),
+    }
+
+
+def reached(name: str, value: float | None) -> bool | None:
+    """Tell whether a figure is as good as its target; None if it has none."""
+    if name not in TARGETS or value is None:
+        return None
+    return value <= TARGETS[name] if name in AT_MOST else value >= TARGETS[name]
+
+
+def lines(figures: dict[str, float | None]) -> list[tuple[str, str, str, str]]:
+    """Return the figures as rows of a table: name, value, target, and how it stands to it."""
+    table = []
+    for name, value in figures.items():
+        good = reached(name, value)
+        target = "" if name not in TARGETS else f"{'≤' if name in AT_MOST else '≥'} {TARGETS[name]:g}"
+        told = "–" if value is None else f"{value:.4g}" if abs(value) < 0.01 else f"{value:.3f}".rstrip("0").rstrip(".")
+        verdict = "" if good is None else "reached" if good else f"missed by {abs(value - TARGETS[name]):.3f}"  # type: ignore[operator]
+        table.append((name.replace("_", " "), told, target, verdict))
+    return table
+
+
+def plot(figures: dict[str, float | None], path: Path) -> None:
+    """Draw what is obeyed, attribute by attribute, against the targets."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    names = [*CHOICES, "all"]
+    figure, axes = pyplot.subplots(figsize=(7, 3), layout="constrained")
+    for shift, (kind, colour) in enumerate((("words", "#33669a"), ("picture", "#d98032"))):
+        values = [figures.get(f"{kind}_{name}") or 0 for name in names]
+        axes.bar(np.arange(len(names)) + 0.4 * shift - 0.2, values, 0.38, color=colour, label=f"from {kind}")
+        axes.axhline(TARGETS[f"{kind}_all"], color=colour, linewidth=0.8, linestyle="--")
+    axes.set_xticks(range(len(names)), names)
+    axes.set(ylim=(0, 1.02), ylabel="frames as asked for")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    pyplot.close(figure)
+
+
+def document(report: dict, path: Path) -> None:
+    """Put the table between the marks of a document."""
+    begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
+    text = path.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        raise DiffSignError(f"'{path}' has no lines '{begin}' and '{end}' to put the figures between.")
+    options = " ".join(f"--{name} {value}" for name, value in report["options"].items())
+    rows = [
+        f"`python benchmarks/appearance.py --json appearance.json {options}`:\n",
+        "| figure | value | target | |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in lines(report["figures"])),
+    ]
+    before, rest = text.split(begin)
+    with atomic(path) as temporary:
+        temporary.write_text(
+            before + begin + "\n" + "\n".join(rows) + "\n" + end + rest.split(end)[1], encoding="utf-8"
+        )
+
+
+def measure(given: argparse.Namespace, work: Path) -> tuple[dict, list[np.ndarray]]:
+    """Measure everything; return the report and rows of pictures."""
+    torch.set_num_threads(given.threads)
+    body = load_body(given.body)
+    manifest = manifest_of(given.family)
+    held = make_clips(body, work, given.clips, given.length)
+    rng = np.random.default_rng(given.seed)
+    looks = held_looks(given.looks, rng)
+    artist = Artist(manifest, held, GenerateSettings(steps=given.steps, device="cpu"))  # type: ignore[call-arg]
+    figures, sheet = looks_obeyed(artist, looks, min(given.frames, len(held.frames)), rng, work)
+    figures |= clips_obeyed(artist, body, looks, work, given.threads)
+    options = {name: getattr(given, name) for name in ("clips", "length", "looks", "frames", "seed", "threads")}
+    options |= {"steps": given.steps} if given.steps else {}
+    card = read_card(manifest.base.path)
+    return {"family": card, "options": options, "figures": figures, "targets": TARGETS}, sheet
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--json", type=Path, required=True, help="figures to write; pictures and a plot go beside it")
+    parser.add_argument("--body", type=Path, required=True, help="body file, from diffsign body build")
+    parser.add_argument(
+        "--family", type=Path, help="folder of a family of the demo's kind; by default the one that ships"
+    )
+    parser.add_argument("--work", type=Path, help="folder that keeps the held-out frames; by default a temporary one")
+    parser.add_argument("--clips", type=int, default=4, help="held-out clips")
+    parser.add_argument("--length", type=int, default=72, help="frames of each")
+    parser.add_argument("--looks", type=int, default=30, help="looks that training never drew")
+    parser.add_argument("--frames", type=int, default=4, help="frames drawn of each look, from all clips")
+    parser.add_argument("--steps", type=int, help="denoising steps; by default the preset's")
+    parser.add_argument("--seed", type=int, default=0, help="chooses looks and frames")
+    parser.add_argument("--threads", type=int, default=2, help="processors to use")
+    parser.add_argument("--docs", type=Path, help="document to put the table into, pictures beside it")
+    given = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            work = given.work or Path(temporary)
+            work.mkdir(parents=True, exist_ok=True)
+            report, rows = measure(given, work)
+        with atomic(given.json) as target:
+            target.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        sheet = cv2.cvtColor(np.vstack(rows[:12]), cv2.COLOR_RGB2BGR)
+        with atomic(given.json.with_suffix(".png")) as target:
+            cv2.imwrite(str(target), sheet)
+        plot(report["figures"], given.json.with_name(f"{given.json.stem}-plot.png"))
+        if given.docs:
+            document(report, given.docs)
+            images = given.docs.parent / "images"
+            images.mkdir(exist_ok=True)
+            with atomic(images / "appearance.jpg") as target:
+                cv2.imwrite(str(target), sheet[: 6 * COARSE], [cv2.IMWRITE_JPEG_QUALITY, 90])
+            plot(report["figures"], images / "appearance-plot.png")
+    except DiffSignError as error:
+        parser.exit(1, f"{error}\n")
+    table = Table("figure", "value", "target", "")
+    for row in lines(report["figures"]):
+        table.add_row(*row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
