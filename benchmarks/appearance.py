@@ -39,7 +39,7 @@ from diffsign.core.settings.appearance import Appearance
 from diffsign.core.settings.control import PoseControlSettings
 from diffsign.core.settings.demo import DemoSettings
 from diffsign.core.settings.detect import DetectSettings
-from diffsign.core.settings.family import family_named, resolve_families
+from diffsign.core.settings.family import ControlName, family_named, resolve_families
 from diffsign.core.settings.generate import FetchSettings, GenerateSettings
 from diffsign.demo.signer import perform
 from diffsign.detect import detect_clip
@@ -93,15 +93,17 @@ class Held:
         """Return the numbers of a clip's frames."""
         return range(self.starts[clip], self.starts[clip] + len(self.motions[clip]))
 
-    def controls(self, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+    def controls(self, numbers: Sequence[int]) -> dict[ControlName, np.ndarray]:
         """Return the control pictures of frames, (N, 256, 256, 3) uint8 each."""
         frames = [self.frames.frame(number) for number in numbers]
+
+        def grey(pictures: list[np.ndarray]) -> np.ndarray:
+            return np.repeat(np.stack(pictures)[..., None], 3, axis=3)
+
         return {
             "pose": np.stack([frame.pose for frame in frames]),
-            **{
-                name: np.stack([np.repeat(getattr(frame, name)[..., None], 3, axis=2) for frame in frames])
-                for name in CONTROLS[1:]
-            },
+            "canny": grey([frame.canny for frame in frames]),
+            "depth": grey([frame.depth for frame in frames]),
         }
 
     def rendering(self, number: int, look: Look) -> np.ndarray:
@@ -172,7 +174,7 @@ class Artist:
         generator.conditioning = signer
         clips = self.held.controls(numbers)
         sizing = Sizing.of(COARSE, COARSE, generator.factor)
-        wanted = {name: clips[name] for name in generator.controls}
+        wanted: dict[ControlName, np.ndarray] = {name: clips[name] for name in generator.controls}
         return np.stack(list(generator.frames(wanted, len(numbers), range(len(numbers)), sizing)))
 
 
