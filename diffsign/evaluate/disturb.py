@@ -67,14 +67,3 @@ def to_and_fro(frames: int, count: int) -> np.ndarray:
     """Return (count,) frame numbers that run through a clip of ``frames`` forwards and backwards, without a jump."""
     turn = np.r_[np.arange(frames), np.arange(frames - 2, 0, -1)]
     return np.resize(turn, count)
-
-
-def reframe(keypoints: Keypoints, frames: slice, zoom: float, shift: tuple[float, float]) -> Keypoints:
-    """Show some frames enlarged about the middle of the picture and shifted by pixels, as another camera would."""
-    points = keypoints.points.copy()
-    middle = np.array([keypoints.width / 2, keypoints.height / 2])
-    moved = middle + zoom * (points[frames, :, :2] - middle) + np.array(shift)
-    points[frames, :, :2] = moved
-    size = np.array([keypoints.width, keypoints.height])
-    points[frames, :, 2] *= np.all((moved >= 0) & (moved <= size), axis=-1)
-    return _with(keypoints, points, keypoints.world)
