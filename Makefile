@@ -38,6 +38,7 @@ lint: setup
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	pyright
+	lint-imports
 	snakemake --lint
 
 format: setup

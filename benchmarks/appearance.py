@@ -3,9 +3,9 @@
     python benchmarks/appearance.py --json appearance.json --body body.npz [--docs docs/appearance.md]
 
 Signers with seeds that training did not use sign phrases of their own; the looks asked for are those that training
-keeps out (:meth:`diffsign.train.attributes.Look.held_out`). Everything is drawn by the code that ``diffsign encode``
+keeps out (:meth:`diffsign.training.attributes.Look.held_out`). Everything is drawn by the code that ``diffsign encode``
 and ``diffsign generate`` run, with the family's own preset. Labels, controls and the plain rendering that results are
-compared with come from the z-buffer that training frames come from (:mod:`diffsign.train.passes`), which knows what
+compared with come from the z-buffer that training frames come from (:mod:`diffsign.training.passes`), which knows what
 every pixel shows. Small: ``--clips 1 --length 8 --looks 4 --frames 2``. A folder given with ``--work`` keeps the
 frames for the next run.
 """
@@ -27,36 +27,36 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from diffsign.body.model import Body, load_body
+from diffsign.config.appearance import Appearance
+from diffsign.config.control import PoseControlSettings
+from diffsign.config.detect import DetectSettings
+from diffsign.config.family import ControlName, family_named, resolve_families
+from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.synthetic import DemoSettings
 from diffsign.control.pose import skeletons_of_motion
-from diffsign.core.body import Body, load_body
-from diffsign.core.clip import write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import atomic
-from diffsign.core.keypoints import COUNT, Keypoints
-from diffsign.core.manifest import Manifest
-from diffsign.core.motion import Motion, load_motion, save_motion
-from diffsign.core.settings.appearance import Appearance
-from diffsign.core.settings.control import PoseControlSettings
-from diffsign.core.settings.demo import DemoSettings
-from diffsign.core.settings.detect import DetectSettings
-from diffsign.core.settings.family import ControlName, family_named, resolve_families
-from diffsign.core.settings.generate import FetchSettings, GenerateSettings
-from diffsign.demo.signer import perform
-from diffsign.detect import detect_clip
+from diffsign.detect.stage import detect_clip
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.flicker import estimate_warp, warping_error
 from diffsign.evaluate.legibility import found, part_agreement, redetected
-from diffsign.generate.conditioning import Conditioning
+from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.fetch import fetch_family
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.train.architecture import CONTROLS
-from diffsign.train.attributes import CHOICES, Look, caption
-from diffsign.train.data import Frames, mixed, save_shard
-from diffsign.train.layout import read_card
-from diffsign.train.measure import obeyed
-from diffsign.train.passes import COARSE, LABEL
-from diffsign.train.shards import cast, make_shard, subset
+from diffsign.models.fetch import fetch_family
+from diffsign.records.clip import write_clip
+from diffsign.records.conditioning import Conditioning
+from diffsign.records.keypoints import COUNT, Keypoints
+from diffsign.records.manifest import Manifest
+from diffsign.records.motion import Motion, load_motion, save_motion
+from diffsign.synthetic.signer import perform
+from diffsign.training.architecture import CONTROLS
+from diffsign.training.attributes import CHOICES, Look, caption
+from diffsign.training.data import Frames, mixed, save_shard
+from diffsign.training.layout import read_card
+from diffsign.training.measure import obeyed
+from diffsign.training.passes import COARSE, LABEL
+from diffsign.training.shards import cast, make_shard, subset
 
 #: Seeds of the signers; training's begin at 1000.
 FIRST_SEED = 800_000

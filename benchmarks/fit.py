@@ -28,19 +28,19 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from diffsign.core.body import Body, load_body
-from diffsign.core.clip import probe_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import atomic
-from diffsign.core.keypoints import Keypoints, load_keypoints
-from diffsign.core.motion import Motion, save_motion
-from diffsign.core.settings.fit import FitSettings
-from diffsign.core.settings.smooth import SmoothSettings
-from diffsign.core.truth import Truth, load_truth
+from diffsign.body.model import Body, load_body
+from diffsign.config.fit import FitSettings
+from diffsign.config.smooth import SmoothSettings
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.retargeting import acceleration_error, finger_error, joint_error, vertex_error
-from diffsign.fit import fit_motion
+from diffsign.files import atomic
 from diffsign.fit.points import PointModel, reduced
-from diffsign.smooth import smooth_motion
+from diffsign.fit.stage import fit_motion
+from diffsign.records.clip import probe_clip
+from diffsign.records.keypoints import Keypoints, load_keypoints
+from diffsign.records.motion import Motion, save_motion
+from diffsign.smooth.stage import smooth_motion
+from diffsign.synthetic.truth import Truth, load_truth
 
 log = logging.getLogger(__name__)
 

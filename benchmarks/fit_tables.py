@@ -15,8 +15,8 @@ from pathlib import Path
 
 import matplotlib
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import atomic
+from diffsign.errors import DiffSignError
+from diffsign.files import atomic
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@
     python benchmarks/generate.py --json generate.json --family sd15 --size 1024 --steps 60  # a GPU
 
 The released way builds the adapter and the encoders of words and pictures anew for every frame and denoises frames one
-by one. Ours encodes a signer once and denoises frames in batches, through :mod:`diffsign.generate.sampler`, which is
+by one. Ours encodes a signer once and denoises frames in batches, through :mod:`diffsign.models.sampler`, which is
 what ``diffsign generate`` runs, and on a CPU in as many one-thread jobs as there are cores, as ``chunks`` of the config
 makes them. Both start from the same networks, already loaded; what each builds beyond them is in its time. Each runs in
 processes of its own, so that its peak memory is its own; of several jobs the memory is summed.
@@ -42,8 +42,8 @@ from safetensors.torch import load_file, save_file
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from diffsign.generate.conditioning import Conditioning  # noqa: E402
-from diffsign.generate.sampler import Sampling, denoise, in_channels_last  # noqa: E402
+from diffsign.models.sampler import Sampling, denoise, in_channels_last  # noqa: E402
+from diffsign.records.conditioning import Conditioning  # noqa: E402
 
 DEMO = ROOT / "diffsign" / "weights" / "demo"
 SEED = 42

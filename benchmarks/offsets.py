@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.body import load_body
-from diffsign.core.files import atomic
-from diffsign.core.keypoints import LEFT_HAND, NAMES, load_keypoints
-from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.core.skeleton import world_transforms
-from diffsign.core.truth import load_truth
+from diffsign.body.model import load_body
+from diffsign.files import atomic
 from diffsign.fit.detectors import both_sides
 from diffsign.fit.points import reduced
+from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.geometry.skeleton import world_transforms
+from diffsign.records.keypoints import LEFT_HAND, NAMES, load_keypoints
+from diffsign.synthetic.truth import load_truth
 
 #: Points of the left side; the right side is their mirror image.
 MEASURED = [*(NAMES.index(f"left_{name}") for name in ("shoulder", "elbow", "wrist", "ear", "eye"))]

@@ -27,27 +27,27 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save_file
 
+from diffsign.body.model import Body, load_body
+from diffsign.config.control import PoseControlSettings
+from diffsign.config.family import resolve_families
+from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.personalize import PersonalizeSettings
+from diffsign.config.synthetic import DemoSettings
 from diffsign.control.pose import skeletons_of_motion
-from diffsign.core.body import Body, load_body
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import atomic
-from diffsign.core.manifest import Manifest
-from diffsign.core.settings.control import PoseControlSettings
-from diffsign.core.settings.demo import DemoSettings
-from diffsign.core.settings.family import resolve_families
-from diffsign.core.settings.generate import FetchSettings, GenerateSettings
-from diffsign.core.settings.personalize import PersonalizeSettings
-from diffsign.demo.signer import perform
-from diffsign.generate.dreambooth import Personalization
+from diffsign.errors import DiffSignError
+from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.fetch import fetch_family
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
 from diffsign.generate.windows import batch_windows
-from diffsign.train.attributes import Look, caption
-from diffsign.train.passes import COARSE, LABEL, colour, crop_sums, make_passes, palette
-from diffsign.train.raster import rasterise
-from diffsign.train.shards import cast
+from diffsign.models.fetch import fetch_family
+from diffsign.personalize.dreambooth import Personalization
+from diffsign.records.manifest import Manifest
+from diffsign.synthetic.signer import perform
+from diffsign.training.attributes import Look, caption
+from diffsign.training.passes import COARSE, LABEL, colour, crop_sums, make_passes, palette
+from diffsign.training.raster import rasterise
+from diffsign.training.shards import cast
 
 COLOURS = {
     "skin": (0.16, 0.60, 0.60),

@@ -31,16 +31,16 @@ from fit import PARTS, run, true_points
 from rich.console import Console
 from rich.table import Table
 
-from diffsign.core.body import Body, load_body
-from diffsign.core.clip import read_clip, write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import atomic
-from diffsign.core.keypoints import RIGHT_HAND, Keypoints, load_keypoints, save_keypoints
-from diffsign.core.motion import Motion, load_motion
-from diffsign.core.settings.fit import FitSettings
-from diffsign.core.truth import Truth, load_truth
+from diffsign.body.model import Body, load_body
+from diffsign.config.fit import FitSettings
+from diffsign.errors import DiffSignError
 from diffsign.evaluate import disturb
 from diffsign.evaluate.retargeting import finger_error, vertex_error
+from diffsign.files import atomic
+from diffsign.records.clip import read_clip, write_clip
+from diffsign.records.keypoints import RIGHT_HAND, Keypoints, load_keypoints, save_keypoints
+from diffsign.records.motion import Motion, load_motion
+from diffsign.synthetic.truth import Truth, load_truth
 
 mpl.use("Agg")
 from matplotlib import pyplot

@@ -29,22 +29,22 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from diffsign.core.clip import ClipInfo, iter_clip, probe_clip, write_clip
-from diffsign.core.files import atomic
-from diffsign.core.keypoints import Keypoints, load_keypoints
-from diffsign.core.manifest import load_manifest
-from diffsign.core.settings import parse
-from diffsign.core.settings.detect import DetectSettings
-from diffsign.core.settings.generate import GenerateSettings
-from diffsign.detect import detect_clip
+from diffsign.config.detect import DetectSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.config.settings import parse
+from diffsign.detect.stage import detect_clip
 from diffsign.evaluate.flicker import estimate_warp, shrink, warping_error
 from diffsign.evaluate.legibility import found, handshape_error, part_agreement, redetected
 from diffsign.evaluate.ssim import ssim_pairs, to_grey
+from diffsign.files import atomic
 from diffsign.generate.avatar import Avatar, load_avatar
-from diffsign.generate.conditioning import load_conditioning
 from diffsign.generate.frames import Sizing, chosen_size
 from diffsign.generate.generator import Generator
-from diffsign.generate.networks import use_threads
+from diffsign.models.networks import use_threads
+from diffsign.records.clip import ClipInfo, iter_clip, probe_clip, write_clip
+from diffsign.records.conditioning import load_conditioning
+from diffsign.records.keypoints import Keypoints, load_keypoints
+from diffsign.records.manifest import load_manifest
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "own noise": {"noise": "frame"},

@@ -1,7 +1,7 @@
 """Render a job folder: run by ``python render_scene.py -- JOB`` (with bpy) or ``blender --background --python``.
 
 Imports only what Blender ships (bpy, mathutils, numpy) and the standard library, so that both ways work.
-``JOB/job.json`` says what to render; ``diffsign/core/blender.py`` writes it and reads the frames back.
+``JOB/job.json`` says what to render; ``diffsign/avatar/blender.py`` writes it and reads the frames back.
 
 The script prints one line for every frame written, ``frame <layer> <number> <path>``. A frame is an uncompressed
 multilayer EXR in scene-linear light, from which the caller takes colour, coverage, depth and normals.

@@ -26,15 +26,15 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
-from diffsign.core.body import Body, load_body
-from diffsign.core.camera import Camera
-from diffsign.core.clip import read_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.motion import Motion, load_motion
-from diffsign.core.surfaces import vertex_normals
-from diffsign.core.truth import Truth, load_truth
+from diffsign.avatar.surfaces import vertex_normals
+from diffsign.body.model import Body, load_body
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.retargeting import bend_angles, vertex_error
-from diffsign.train.raster import rasterise
+from diffsign.geometry.camera import Camera
+from diffsign.records.clip import read_clip
+from diffsign.records.motion import Motion, load_motion
+from diffsign.synthetic.truth import Truth, load_truth
+from diffsign.training.raster import rasterise
 
 mpl.use("Agg")
 from matplotlib import pyplot

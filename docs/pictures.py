@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from diffsign.core.clip import read_clip
+from diffsign.records.clip import read_clip
 
 ROOT = Path(__file__).parents[1]
 ROWS = (
@@ -52,9 +52,9 @@ def grid(body: Path, family: Path | None, work: Path) -> np.ndarray:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from appearance import Artist, held_looks, make_clips, manifest_of  # pyright: ignore[reportMissingImports]
 
-    from diffsign.core.body import load_body
-    from diffsign.core.settings.generate import GenerateSettings
-    from diffsign.train.attributes import Look, caption
+    from diffsign.body.model import load_body
+    from diffsign.config.generate import GenerateSettings
+    from diffsign.training.attributes import Look, caption
 
     held = make_clips(load_body(body), work, 4, 72)
     artist = Artist(manifest_of(family), held, GenerateSettings(device="cpu"))  # type: ignore[call-arg]

@@ -16,11 +16,11 @@ os.environ.update(
     )
 )
 
-from diffsign.core.config import load_config, load_signers, load_videos
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import picture_files
-from diffsign.core.settings import to_flags
-from diffsign.core.settings.generate import FetchSettings
+from diffsign.config.schema import load_config, load_signers, load_videos
+from diffsign.errors import DiffSignError
+from diffsign.files import picture_files
+from diffsign.config.settings import to_flags
+from diffsign.config.generate import FetchSettings
 
 try:
     CONFIG = load_config(config)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffsign.body.build import write_body
-from diffsign.core.body import Body, load_body
+from diffsign.body.model import Body, load_body
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

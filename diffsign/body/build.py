@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from diffsign.body.anny import load_anny
 from diffsign.body.correctives import arm_correctives, jaw_correctives
 from diffsign.body.hands import hand_components
 from diffsign.body.landmarks import FaceSurface
@@ -20,9 +21,8 @@ from diffsign.body.skeleton import (
     give_jaw_weights,
     joint_regressor,
 )
-from diffsign.core.anny import load_anny
-from diffsign.core.files import atomic
-from diffsign.core.skeleton import JOINTS, PARENTS
+from diffsign.files import atomic
+from diffsign.geometry.skeleton import JOINTS, PARENTS
 
 log = logging.getLogger(__name__)
 

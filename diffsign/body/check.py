@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from diffsign.body.anny import JAW_OPEN, load_anny, pose_anny
 from diffsign.body.hands import sample_hands
-from diffsign.core.anny import JAW_OPEN, load_anny, pose_anny
-from diffsign.core.body import SHAPE_SPACE, Body, load_body
-from diffsign.core.camera import Camera
-from diffsign.core.errors import DiffSignError
-from diffsign.core.motion import Motion
-from diffsign.core.skeleton import JOINTS, MIRROR
+from diffsign.body.model import SHAPE_SPACE, Body, load_body
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.geometry.skeleton import JOINTS, MIRROR
+from diffsign.records.motion import Motion
 
 #: People that the file is compared with Anny on; none was among the samples of its components.
 PEOPLE: dict[str, dict[str, float]] = {

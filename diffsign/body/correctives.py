@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from diffsign.core.anny import JAW_OPEN, JAW_SIDE, AnnyBody, world_rotations
-from diffsign.core.skeleton import JOINTS, MIRROR, PARENTS
+from diffsign.body.anny import JAW_OPEN, JAW_SIDE, AnnyBody, world_rotations
+from diffsign.geometry.skeleton import JOINTS, MIRROR, PARENTS
 
 JAW = JOINTS.index("jaw")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from diffsign.core.skeleton import FINGERS, JOINTS
+from diffsign.geometry.skeleton import FINGERS, JOINTS
 
 SAMPLES = 1500
 SEED = 20241206

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
-from diffsign.core.anny import AnnyBody
-from diffsign.core.skeleton import JOINTS
+from diffsign.body.anny import AnnyBody
+from diffsign.geometry.skeleton import JOINTS
 
 #: iBUG point to where it was seen, in millimetres, SMPL-X axes, pelvis at the origin: the signer's right half.
 SEEN: dict[int, tuple[float, float, float]] = {

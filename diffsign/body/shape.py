@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.anny import AnnyBody, Rest, world_rotations
-from diffsign.core.progress import track
+from diffsign.body.anny import AnnyBody, Rest, world_rotations
+from diffsign.progress import track
 
 #: Phenotypes that the components are computed from, and how many components have a meaning.
 SAMPLES = 240
@@ -73,7 +73,7 @@ def symmetric(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
 
 def sample_shapes(anny: AnnyBody, count: int = SAMPLES, seed: int = SEED) -> Shapes:
     """Return ``count`` bodies of random phenotypes (:func:`draw_phenotypes`)."""
-    from diffsign.core.skeleton import MIRROR
+    from diffsign.geometry.skeleton import MIRROR
 
     people = draw_phenotypes(count, np.random.default_rng(seed))
     vertices = np.empty((count, len(anny.order), 3), dtype=np.float32)

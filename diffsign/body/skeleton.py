@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
+from diffsign.body.anny import JAW_OPEN, AnnyBody
 from diffsign.body.correctives import about_jaw
 from diffsign.body.shape import Components
-from diffsign.core.anny import JAW_OPEN, AnnyBody
-from diffsign.core.skeleton import JOINTS, MIRROR
+from diffsign.geometry.skeleton import JOINTS, MIRROR
 
 JAW, HEAD = JOINTS.index("jaw"), JOINTS.index("head")
 EYES = {"left_eye_smplhf": "eye.L", "right_eye_smplhf": "eye.R"}

@@ -2,7 +2,3 @@
 
 Pure functions on arrays. Missing points are NaN between them; what was done is noted per point and frame.
 """
-
-from diffsign.clean.pipeline import clean_keypoints, summarise
-
-__all__ = ["clean_keypoints", "summarise"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from diffsign.clean.scale import STEADY
-from diffsign.core.cuts import spikes
+from diffsign.records.shots import spikes
 
 #: Median jump from one frame to the next, in metres, that only a cut explains.
 JUMP_M = 0.15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffsign.clean.scale import NUMBER, STEADY, Scale
-from diffsign.core.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND
 
 #: Accelerations, in m/s², that a body reaches: arms and head; fingers in their hand; skin of the face on the head.
 BODY_ACCELERATION, FINGER_ACCELERATION, FACE_ACCELERATION = 60.0, 35.0, 20.0

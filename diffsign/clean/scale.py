@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.keypoints import BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.records.keypoints import BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND
 
 NUMBER = {name: number for number, name in enumerate(BODY_NAMES)}
 

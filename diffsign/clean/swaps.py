@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffsign.clean.scale import NUMBER
-from diffsign.core.keypoints import LEFT_HAND, RIGHT_HAND
+from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 
 #: Elbows and wrists of the body.
 LEFT_ARM = np.array([NUMBER["left_elbow"], NUMBER["left_wrist"]])

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-from diffsign.core.errors import DiffSignError
+from diffsign.errors import DiffSignError
 
 app = typer.Typer(
     name="diffsign",
@@ -47,4 +47,4 @@ def main() -> None:
 
 
 # Imported last: each module adds its commands to ``app``.
-from diffsign.cli import body, config, control, demo, motion, results, scene, signer, train, video  # noqa: E402, F401
+from diffsign.cli import body, config, control, motion, results, scene, signer, synthetic, training, video  # noqa: E402, F401

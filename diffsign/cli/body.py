@@ -33,7 +33,7 @@ def check(
     from rich.table import Table
 
     from diffsign.body.check import check_body
-    from diffsign.core.progress import track
+    from diffsign.progress import track
 
     figures = list(track(check_body(body, frames), "measuring"))
     table = Table("figure", "value", "limit", "")

@@ -16,7 +16,7 @@ app.add_typer(config_app, name="config")
 @config_app.command()
 def check(path: Annotated[Path, typer.Argument(help="Config file (YAML) to check, with its sheets.")]) -> None:
     """Check a config file and the sheets it names, and say what a run would do."""
-    from diffsign.core.config import load_signers, load_videos, read_config
+    from diffsign.config.schema import load_signers, load_videos, read_config
 
     config = read_config(path)
     videos, signers = load_videos(config), load_signers(config)
@@ -26,7 +26,7 @@ def check(path: Annotated[Path, typer.Argument(help="Config file (YAML) to check
 @config_app.command()
 def defaults() -> None:
     """Print every key with its default and what it does."""
-    from diffsign.core.config import defaults_text
+    from diffsign.config.schema import defaults_text
 
     typer.echo(defaults_text(), nl=False)
 
@@ -34,6 +34,6 @@ def defaults() -> None:
 @config_app.command()
 def schema() -> None:
     """Print the JSON schema of the config, for editors."""
-    from diffsign.core.config import schema_text
+    from diffsign.config.schema import schema_text
 
     typer.echo(schema_text(), nl=False)

@@ -9,7 +9,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.settings.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
+from diffsign.config.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
 
 control_app = typer.Typer(no_args_is_help=True, help="Make the pictures that condition the diffusion model.")
 app.add_typer(control_app, name="control")
@@ -32,11 +32,11 @@ def control_pose(
 ) -> None:
     """Draw the OpenPose skeleton: from the fitted joints, or from keypoints found on the rendering."""
     from diffsign.control.pose import skeletons_of_keypoints, skeletons_of_motion
-    from diffsign.core.clip import write_clip
-    from diffsign.core.errors import DiffSignError
-    from diffsign.core.keypoints import load_keypoints
-    from diffsign.core.motion import load_motion
-    from diffsign.core.progress import track
+    from diffsign.errors import DiffSignError
+    from diffsign.progress import track
+    from diffsign.records.clip import write_clip
+    from diffsign.records.keypoints import load_keypoints
+    from diffsign.records.motion import load_motion
 
     if settings.source == "detect":
         keypoints = load_keypoints(path)
@@ -46,7 +46,7 @@ def control_pose(
             raise DiffSignError(
                 "diffsign control pose: name the body file with --body (or draw keypoints: --source detect)."
             )
-        from diffsign.core.body import load_body
+        from diffsign.body.model import load_body
 
         motion = load_motion(path)
         frames, fps, count = skeletons_of_motion(motion, load_body(body), settings), motion.fps, len(motion)
@@ -63,9 +63,9 @@ def control_canny(
     settings: CannyControlSettings,
 ) -> None:
     """Find the edges of the colour pass."""
-    from diffsign.core.clip import iter_clip, probe_clip, write_clip
-    from diffsign.core.controls import canny_picture
-    from diffsign.core.progress import track
+    from diffsign.models.control_pictures import canny_picture
+    from diffsign.progress import track
+    from diffsign.records.clip import iter_clip, probe_clip, write_clip
 
     info = probe_clip(color)
     frames = (canny_picture(frame, settings.low, settings.high) for frame in iter_clip(color))
@@ -85,9 +85,9 @@ def control_depth(
 ) -> None:
     """Turn depth into inverse depth, near white, with one range for the clip."""
     from diffsign.control.depth import estimate_inverse_depth, pictures_of_depth, pictures_of_estimate
-    from diffsign.core.clip import iter_clip, probe_clip, write_clip
-    from diffsign.core.depth import decode_depth
-    from diffsign.core.progress import track
+    from diffsign.progress import track
+    from diffsign.records.clip import iter_clip, probe_clip, write_clip
+    from diffsign.records.depth import decode_depth
 
     info = probe_clip(path)
     if settings.source == "dpt":

@@ -9,9 +9,9 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.fit import FitSettings
-from diffsign.core.settings.smooth import SmoothSettings
+from diffsign.config.fit import FitSettings
+from diffsign.config.smooth import SmoothSettings
+from diffsign.errors import DiffSignError
 
 Body = Annotated[Path, typer.Option("--body", help="SMPL-X body file (.npz), e.g. from `diffsign body build`.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads of the linear algebra.")]
@@ -31,11 +31,11 @@ def fit(
     import torch
     from threadpoolctl import threadpool_limits
 
-    from diffsign.core.body import load_body
-    from diffsign.core.keypoints import load_keypoints
-    from diffsign.core.motion import save_motion
-    from diffsign.fit import fit_motion
+    from diffsign.body.model import load_body
     from diffsign.fit.points import reduced
+    from diffsign.fit.stage import fit_motion
+    from diffsign.records.keypoints import load_keypoints
+    from diffsign.records.motion import save_motion
 
     seen = load_keypoints(keypoints)
     loaded = load_body(body)
@@ -56,9 +56,9 @@ def smooth(
     settings: SmoothSettings,
 ) -> None:
     """Filter a motion in time, on rotations; flag and bridge frames that fit badly."""
-    from diffsign.core.body import load_body
-    from diffsign.core.motion import load_motion, save_motion
-    from diffsign.smooth import smooth_motion
+    from diffsign.body.model import load_body
+    from diffsign.records.motion import load_motion, save_motion
+    from diffsign.smooth.stage import smooth_motion
 
     fitted = load_motion(motion)
     if fitted.body != load_body(body).sha256:

@@ -11,7 +11,7 @@ import annotated_types
 import typer
 from pydantic.fields import FieldInfo
 
-from diffsign.core.settings import Settings, is_scalar, parse_flags, plain_type
+from diffsign.config.settings import Settings, is_scalar, parse_flags, plain_type
 
 
 def _bounds(field: FieldInfo) -> str:

@@ -9,8 +9,8 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.settings.evaluate import EvaluateSettings
-from diffsign.core.settings.report import ReportSettings
+from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.report import ReportSettings
 
 
 @app.command()
@@ -35,9 +35,9 @@ def evaluate(
     settings: EvaluateSettings,
 ) -> None:
     """Measure a result: is the signing legible, the picture steady, the signer the one asked for?"""
-    from diffsign.core.metrics import save_metrics
-    from diffsign.evaluate import Inputs
-    from diffsign.evaluate import evaluate as run
+    from diffsign.evaluate.stage import Inputs
+    from diffsign.evaluate.stage import evaluate as run
+    from diffsign.records.metrics import save_metrics
 
     inputs = Inputs(
         result=result,

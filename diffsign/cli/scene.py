@@ -9,7 +9,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.settings.render import RenderSettings
+from diffsign.config.render import RenderSettings
 
 
 @app.command()
@@ -24,9 +24,9 @@ def render(
     settings: RenderSettings,
 ) -> None:
     """Render a dressed avatar with Blender, seen by the camera of the motion."""
-    from diffsign.core.body import load_body
-    from diffsign.core.motion import load_motion
-    from diffsign.render import render_avatar
+    from diffsign.body.model import load_body
+    from diffsign.records.motion import load_motion
+    from diffsign.render.stage import render_avatar
 
     loaded = load_motion(motion)
     paths = render_avatar(loaded, load_body(body), folder, settings, threads=threads, blend=blend)
@@ -41,7 +41,7 @@ def overlay(
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), to look at.")],
 ) -> None:
     """Show the source, and beside it the source under a half transparent avatar."""
-    from diffsign.render import overlay as write_overlay
+    from diffsign.render.stage import overlay as write_overlay
 
     frames = write_overlay(clip, color, mask, out)
     typer.echo(f"{frames} frames in '{out}'")

@@ -12,17 +12,17 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.settings.family import ControlName
-from diffsign.core.settings.generate import FetchSettings, GenerateSettings
-from diffsign.core.settings.personalize import PersonalizeSettings
+from diffsign.config.family import ControlName
+from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.personalize import PersonalizeSettings
 
 
 def _definition(text: str, name: str) -> dict[str, Any]:
     """Return a family's entry: JSON as it is, or the path of a YAML file with the entry or a whole config."""
     import yaml
 
-    from diffsign.core.errors import DiffSignError
-    from diffsign.core.files import require_file
+    from diffsign.errors import DiffSignError
+    from diffsign.files import require_file
 
     try:
         value = json.loads(text)
@@ -57,9 +57,9 @@ def fetch(
 
     Honours HF_HOME and HF_HUB_OFFLINE; nothing else of DiffSign uses a network.
     """
-    from diffsign.core.manifest import located, save_manifest
-    from diffsign.core.settings.family import family_named, resolve_families
-    from diffsign.generate.fetch import fetch_family
+    from diffsign.config.family import family_named, resolve_families
+    from diffsign.models.fetch import fetch_family
+    from diffsign.records.manifest import located, save_manifest
 
     families = resolve_families({family: _definition(definition, family)} if definition else None)
     manifest = fetch_family(family, family_named(family, families), settings)
@@ -93,10 +93,10 @@ def encode(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
     """Encode who signs: by pictures, by words, or by both."""
-    from diffsign.core.manifest import load_manifest
-    from diffsign.generate.conditioning import save_conditioning
     from diffsign.generate.encode import encode_signer
-    from diffsign.generate.networks import use_threads
+    from diffsign.models.networks import use_threads
+    from diffsign.records.conditioning import save_conditioning
+    from diffsign.records.manifest import load_manifest
 
     use_threads(threads)
     signer = encode_signer(load_manifest(manifest), image or [], text, negative, device, lora or [], region or [])
@@ -125,17 +125,17 @@ def generate(
 
     A frame has the same pixels whatever the chunk that it is generated in.
     """
-    from diffsign.core.clip import iter_clip, write_clip
-    from diffsign.core.manifest import load_manifest
-    from diffsign.core.progress import track
     from diffsign.generate.avatar import load_avatar
     from diffsign.generate.background import backdrop, before_background, require_mask
     from diffsign.generate.chunks import chunk_range, parse_chunk
-    from diffsign.generate.conditioning import load_conditioning
     from diffsign.generate.frames import Sizing, chosen_size
     from diffsign.generate.generator import Generator
-    from diffsign.generate.networks import chosen_controls, use_threads
     from diffsign.generate.sources import check_controls, filler
+    from diffsign.models.networks import chosen_controls, use_threads
+    from diffsign.progress import track
+    from diffsign.records.clip import iter_clip, write_clip
+    from diffsign.records.conditioning import load_conditioning
+    from diffsign.records.manifest import load_manifest
 
     use_threads(threads)
     family, signer = load_manifest(manifest), load_conditioning(conditioning)
@@ -185,10 +185,10 @@ def personalize(
     """
     from safetensors.torch import save_file
 
-    from diffsign.core.files import atomic
-    from diffsign.core.manifest import load_manifest
-    from diffsign.generate.dreambooth import Personalization
-    from diffsign.generate.networks import use_threads
+    from diffsign.files import atomic
+    from diffsign.models.networks import use_threads
+    from diffsign.personalize.dreambooth import Personalization
+    from diffsign.records.manifest import load_manifest
 
     use_threads(threads)
     training = Personalization(load_manifest(manifest), picture, words, class_words, out.with_suffix(""), settings)
@@ -207,9 +207,9 @@ def join(
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at, with the sound.")] = None,
 ) -> None:
     """Join the chunks of a clip and put the sound back."""
-    from diffsign.core.clip import probe_clip, write_clip
-    from diffsign.core.progress import track
     from diffsign.generate.join import joined_frames
+    from diffsign.progress import track
+    from diffsign.records.clip import probe_clip, write_clip
 
     info = probe_clip(source)
     sound = audio if audio is not None and audio.exists() and audio.stat().st_size > 0 else None

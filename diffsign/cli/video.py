@@ -10,10 +10,10 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.clean import CleanSettings
-from diffsign.core.settings.detect import DetectSettings
-from diffsign.core.settings.ingest import IngestSettings
+from diffsign.config.clean import CleanSettings
+from diffsign.config.detect import DetectSettings
+from diffsign.config.ingest import IngestSettings
+from diffsign.errors import DiffSignError
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ def ingest(
     settings: IngestSettings,
 ) -> None:
     """Bring a video to constant rate and size, upright, without loss."""
-    from diffsign.ingest import Trim, ingest_video, parse_crop, parse_time
+    from diffsign.ingest.stage import ingest_video
+    from diffsign.ingest.window import Trim, parse_crop, parse_time
 
     trim = Trim(
         start=parse_time(start, "--start") if start else 0.0,
@@ -77,9 +78,9 @@ def detect(
     settings: DetectSettings,
 ) -> None:
     """Find the points of body, hands and face in every picture."""
-    from diffsign.core.keypoints import save_keypoints
-    from diffsign.detect import detect_clip, read_openpose, summarise
     from diffsign.detect.preview import write_preview
+    from diffsign.detect.stage import detect_clip, read_openpose, summarise
+    from diffsign.records.keypoints import save_keypoints
 
     if settings.detector == "openpose" and openpose is None:
         raise DiffSignError("detector is openpose, so --openpose must name the folder of OpenPose's JSON.")
@@ -99,8 +100,8 @@ def clean(
     settings: CleanSettings,
 ) -> None:
     """Undo swaps of left and right, take out outliers, fill short gaps, smooth."""
-    from diffsign.clean import clean_keypoints, summarise
-    from diffsign.core.keypoints import load_keypoints, save_keypoints
+    from diffsign.clean.stage import clean_keypoints, summarise
+    from diffsign.records.keypoints import load_keypoints, save_keypoints
 
     result = clean_keypoints(load_keypoints(keypoints), settings)
     save_keypoints(cleaned, result)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from diffsign.core.controls import depth_picture, depth_range
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.control import DepthControlSettings
+from diffsign.config.control import DepthControlSettings
+from diffsign.errors import DiffSignError
+from diffsign.models.control_pictures import depth_picture, depth_range
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.camera import Camera
-from diffsign.core.keypoints import BODY, BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.geometry.camera import Camera
+from diffsign.records.keypoints import BODY, BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND
 
 #: How far behind another part's surface a point is hidden (metres). Joints lie inside the body, and a hand that
 #: rests on the trunk or the face sinks into it by the error of the fit: only what is clearly behind is left out.
@@ -35,7 +35,7 @@ class Visibility:
     """What is seen of one frame.
 
     Attributes:
-        seen: (137,) bool, in the order of :mod:`diffsign.core.keypoints`.
+        seen: (137,) bool, in the order of :mod:`diffsign.records.keypoints`.
         left_hand_first: the left hand is farther from the camera, and so to be drawn first.
     """
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diffsign.config.control import PoseControlSettings
 from diffsign.control.occlusion import Occluders
-from diffsign.core.keypoints import COUNT, Keypoints
-from diffsign.core.pose_picture import pose_picture
-from diffsign.core.settings.control import PoseControlSettings
+from diffsign.control.pose_picture import pose_picture
+from diffsign.records.keypoints import COUNT, Keypoints
 
 if TYPE_CHECKING:
-    from diffsign.core.body import Body
-    from diffsign.core.motion import Motion
+    from diffsign.body.model import Body
+    from diffsign.records.motion import Motion
 
 
 def skeletons_of_motion(motion: Motion, body: Body, settings: PoseControlSettings) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from diffsign.core.cuts import spikes
+from diffsign.records.shots import spikes
 
 #: Pictures are compared at this size, where grain and small movements vanish.
 SIDE = 64

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import BODY, COUNT, LEFT_HAND, RIGHT_HAND
-from diffsign.core.settings.detect import DetectSettings
+from diffsign.config.detect import DetectSettings
 from diffsign.detect.hands import SHOULDERS, HandNetwork, HandTracker
 from diffsign.detect.layout import HEAD, inside, to_body25, to_openpose
+from diffsign.errors import DiffSignError
+from diffsign.records.keypoints import BODY, COUNT, LEFT_HAND, RIGHT_HAND
 
 log = logging.getLogger(__name__)
 

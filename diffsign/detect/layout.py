@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.keypoints import BODY, BODY_NAMES, COUNT, FACE
+from diffsign.records.keypoints import BODY, BODY_NAMES, COUNT, FACE
 
 #: MediaPipe's number for the points of BODY_25 that it has. A small toe has none and stays missing.
 BODY_LANDMARKS = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.errors import DiffSignError
+from diffsign.records.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from diffsign.core.clip import ClipWriter, iter_clip
-from diffsign.core.keypoints import BODY, BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
+from diffsign.records.clip import ClipWriter, iter_clip
+from diffsign.records.keypoints import BODY, BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
 _NUMBER = {name: number for number, name in enumerate(BODY_NAMES)}
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffsign.core.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
+from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
 
 
 def _with(keypoints: Keypoints, points: np.ndarray, world: np.ndarray | None) -> Keypoints:

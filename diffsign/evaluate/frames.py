@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffsign.core.clip import iter_clip, probe_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.progress import track
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.distribution import RELEASED_FRAMES, as_released
 from diffsign.evaluate.flicker import estimate_warp, shrink, warping_error
 from diffsign.evaluate.networks import Clip, FrameNetwork
 from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
+from diffsign.progress import track
+from diffsign.records.clip import iter_clip, probe_clip
 
 CLIPS = ("source", "avatar", "result")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
+from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
 PARTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
 #: Nose, neck, shoulders, elbows, wrists, eyes and ears of BODY_25: what a signing video shows.

@@ -14,8 +14,8 @@ from transformers import CLIPModel, CLIPTokenizer
 from transformers.image_processing_base import ImageProcessingMixin
 from transformers.utils import logging as transformers_logging
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import require_file
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
 
 #: Mean and deviation of the pictures that OpenAI's CLIP was trained on, for folders without a preprocessor.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diffsign.core.keypoints import LEFT_HAND, RIGHT_HAND
+from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 
 #: Rows of a hand's 21 keypoints for each bend: before, at, after the joint, palm to tip.
 BENDS = np.array([((0, f, f + 1), (f, f + 1, f + 2), (f + 1, f + 2, f + 3)) for f in range(1, 21, 4)]).reshape(-1, 3)

@@ -15,16 +15,9 @@ import transformers
 from PIL import Image, UnidentifiedImageError
 
 from diffsign import __version__
-from diffsign.core.clip import probe_clip
-from diffsign.core.cuts import shot_starts
-from diffsign.core.errors import DiffSignError
-from diffsign.core.figures import PARTS, REFERENCES
-from diffsign.core.files import require_file
-from diffsign.core.keypoints import Keypoints, load_keypoints
-from diffsign.core.manifest import Manifest, is_untrained, load_manifest
-from diffsign.core.metrics import Figure, Metrics, figure, to_series
-from diffsign.core.settings.evaluate import EvaluateSettings
-from diffsign.core.settings.family import PACKAGE
+from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.family import PACKAGE
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.distribution import RELEASED_FRAMES, frechet_distance, kernel_distance
 from diffsign.evaluate.frames import CLIPS, Measured, measure
 from diffsign.evaluate.legibility import (
@@ -38,6 +31,13 @@ from diffsign.evaluate.legibility import (
     scale_to,
 )
 from diffsign.evaluate.networks import Clip, Inception, directional_similarity, reference_similarity
+from diffsign.files import require_file
+from diffsign.records.clip import probe_clip
+from diffsign.records.keypoints import Keypoints, load_keypoints
+from diffsign.records.manifest import Manifest, is_untrained, load_manifest
+from diffsign.records.metric_definitions import PARTS, REFERENCES
+from diffsign.records.metrics import Figure, Metrics, figure, to_series
+from diffsign.records.shots import shot_starts
 
 log = logging.getLogger(__name__)
 
@@ -279,7 +279,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings, threads: int | None = N
         threads: threads of torch and OpenCV; None leaves them alone.
 
     Returns:
-        Every figure of :data:`diffsign.core.figures.DEFINITIONS`, with a reason where there is no value.
+        Every figure of :data:`diffsign.records.metric_definitions.DEFINITIONS`, with a reason where there is no value.
 
     Raises:
         DiffSignError: if a file is missing or of another kind, or clips and keypoints differ in length.

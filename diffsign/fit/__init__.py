@@ -5,7 +5,3 @@ Geman-McClure robustifier, priors on pose, hands, jaw, shape and expression, ben
 knees, in annealed stages after the camera and the global orientation. To it come 3D bone directions
 where the detector gives them, joint limits of the fingers, and accelerations.
 """
-
-from diffsign.fit.clip import FitReport, fit_motion
-
-__all__ = ["FitReport", "fit_motion"]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.keypoints import NAMES
-from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.fit.objective import Objective
 from diffsign.fit.priors import bending
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES, Targets
 from diffsign.fit.unseen import spread, steps_between
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.records.keypoints import NAMES
 
 #: Collar, shoulder, elbow, wrist, which way the resting arm points along x.
 CHAINS = {"left": (13, 16, 18, 20, 1.0), "right": (14, 17, 19, 21, -1.0)}

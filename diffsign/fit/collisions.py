@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.keypoints import LEFT_HAND, NAMES, RIGHT_HAND
+from diffsign.records.keypoints import LEFT_HAND, NAMES, RIGHT_HAND
 
 HANDS = np.r_[LEFT_HAND, RIGHT_HAND]
 EARS = [NAMES.index("left_ear"), NAMES.index("right_ear")]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.keypoints import NAMES
+from diffsign.records.keypoints import NAMES
 
 FOLDER = Path(__file__).parent / "offsets"
 #: Spread, in thousandths of the picture's height, of a point that pulls with all of its weight.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit.hinges import TENDON
 from diffsign.fit.objective import Objective
 from diffsign.fit.points import JOINTS
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES
+from diffsign.geometry.rotations import rotvec_to_rotmat
 
 #: Flexions of a finger's first and second joint; the third follows the second.
 GRID = np.array([(a, b, TENDON * b) for a in (-0.1, 0.3, 0.7, 1.1, 1.45) for b in (0.0, 0.45, 0.9, 1.3, 1.7)])

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffsign.core.keypoints import NAMES
-from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.core.settings.fit import BARE
+from diffsign.config.fit import BARE
 from diffsign.fit.objective import Objective
 from diffsign.fit.points import JOINTS
 from diffsign.fit.solve import minimise
 from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import TORSO, Targets
+from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.records.keypoints import NAMES
 
 LEFT_SHOULDER, RIGHT_SHOULDER, NOSE = (NAMES.index(n) for n in ("left_shoulder", "right_shoulder", "nose"))
 

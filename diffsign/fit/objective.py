@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core import keypoints as kp
-from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit import collisions
 from diffsign.fit.body_priors import BodyPrior
 from diffsign.fit.points import JOINTS, PointModel, Posed
 from diffsign.fit.priors import HandPrior, ShapePrior, pose_terms
 from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import ARM_BONES, BONES, Targets
+from diffsign.geometry.rotations import inverse_right_jacobian, rotmat_to_rotvec
+from diffsign.records import keypoints as kp
 
 #: Scale of the robustifier on differences of unit vectors, which are at most 2.
 DIRECTION_SCALE = 1.5

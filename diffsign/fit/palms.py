@@ -11,9 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffsign.core import keypoints as kp
-from diffsign.core.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.core.settings.fit import BARE
+from diffsign.config.fit import BARE
 from diffsign.fit.arms import cheapest_path
 from diffsign.fit.fingers import place_fingers
 from diffsign.fit.hinges import HANDS
@@ -22,6 +20,8 @@ from diffsign.fit.solve import minimise_each
 from diffsign.fit.state import Layout, State
 from diffsign.fit.targets import BONES, Targets
 from diffsign.fit.unseen import spread, steps_between
+from diffsign.geometry.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.records import keypoints as kp
 
 #: Wrist rotations to start from: turn about the forearm, then bend, radians.
 TWISTS, BENDS = (-1.6, -0.8, 0.0, 0.8, 1.6), (-0.6, 0.6)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from diffsign.core.rotations import cross_matrix
+from diffsign.geometry.rotations import cross_matrix
 
 if TYPE_CHECKING:
-    from diffsign.core.body import Body
+    from diffsign.body.model import Body
 
 JOINTS = 55
 SMALL_WEIGHT = 1e-4

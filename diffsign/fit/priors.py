@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit.hinges import TENDON, TENDON_SIGMA, angle_table, hinge_frames
 
 JOINTS = 55

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit.objective import Equations, Objective
 from diffsign.fit.state import Layout, State, moved
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diffsign.core.rotations import rotvec_to_rotmat
+from diffsign.geometry.rotations import rotvec_to_rotmat
 
 
 @dataclass(frozen=True)

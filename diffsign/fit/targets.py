@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core import keypoints as kp
-from diffsign.core.keypoints import NAMES, Keypoints
+from diffsign.records import keypoints as kp
+from diffsign.records.keypoints import NAMES, Keypoints
 
 #: BODY_25 joints that SMPLify-X ignores: neck and hips are guesses of the detector more than points of a body.
 IGNORED = ("neck", "mid_hip", "right_hip", "left_hip")

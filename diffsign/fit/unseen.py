@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffsign.core import keypoints as kp
-from diffsign.core.keypoints import Change, Keypoints
-from diffsign.core.rotations import bridge_rotations
 from diffsign.fit.hinges import HANDS
 from diffsign.fit.objective import State
 from diffsign.fit.targets import Targets
+from diffsign.geometry.rotations import bridge_rotations
+from diffsign.records import keypoints as kp
+from diffsign.records.keypoints import Change, Keypoints
 
 #: A part is seen when so much is seen of what the clip shows of it in its better frames.
 SHARE = 1 / 3

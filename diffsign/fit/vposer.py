@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import require_file
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
 from diffsign.fit.priors import JOINTS, Term
 
 BODY = np.arange(1, 22)

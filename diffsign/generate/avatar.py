@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.body import Body, load_body
-from diffsign.core.camera import Camera
-from diffsign.core.clip import ClipInfo
-from diffsign.core.errors import DiffSignError
-from diffsign.core.motion import Motion, load_motion
+from diffsign.body.model import Body, load_body
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.records.clip import ClipInfo
+from diffsign.records.motion import Motion, load_motion
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from diffsign.core.background import load_background
-from diffsign.core.clip import ClipInfo, probe_clip
-from diffsign.core.errors import DiffSignError
+from diffsign.avatar.background import load_background
+from diffsign.errors import DiffSignError
 from diffsign.generate.frames import Sizing
+from diffsign.records.clip import ClipInfo, probe_clip
 
 
 def backdrop(background: str, width: int, height: int) -> np.ndarray:

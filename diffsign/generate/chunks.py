@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from diffsign.core.errors import DiffSignError
+from diffsign.errors import DiffSignError
 
 
 def parse_chunk(text: str) -> tuple[int, int]:

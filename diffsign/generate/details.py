@@ -11,11 +11,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from diffsign.core.keypoints import FACE, LEFT_HAND, RIGHT_HAND
-from diffsign.generate.conditioning import Conditioning
 from diffsign.generate.frames import Sizing
 from diffsign.generate.noise import generators_of
-from diffsign.generate.sampler import Sampling, draw_over, regions_of
+from diffsign.models.sampler import Sampling, draw_over, regions_of
+from diffsign.records.conditioning import Conditioning
+from diffsign.records.keypoints import FACE, LEFT_HAND, RIGHT_HAND
 
 #: Points of each part, in the order in which the parts are drawn: hands lie over the face.
 PARTS: dict[Literal["face", "hands"], tuple[slice, ...]] = {"face": (FACE,), "hands": (LEFT_HAND, RIGHT_HAND)}

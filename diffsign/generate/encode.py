@@ -11,14 +11,14 @@ from typing import Any, get_args
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import require_file
-from diffsign.core.manifest import Manifest
-from diffsign.core.sheets import Region
-from diffsign.generate.conditioning import Conditioning, LoRA
-from diffsign.generate.lora import find_loras, merge_loras
-from diffsign.generate.networks import best_device, library, pipeline_class, quiet_libraries, variant_in
-from diffsign.generate.weights import TRANSFORMERS_STEMS
+from diffsign.config.sheets import Region
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
+from diffsign.models.lora import find_loras, merge_loras
+from diffsign.models.networks import best_device, library, pipeline_class, quiet_libraries, variant_in
+from diffsign.models.weights import TRANSFORMERS_STEMS
+from diffsign.records.conditioning import Conditioning, LoRA
+from diffsign.records.manifest import Manifest
 
 log = logging.getLogger(__name__)
 

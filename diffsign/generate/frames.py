@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from diffsign.core.clip import ClipInfo
-from diffsign.core.settings.family import Family
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.family import Family
+from diffsign.config.generate import GenerateSettings
+from diffsign.records.clip import ClipInfo
 
 #: Sizes that follow from the clip's shape are multiples of this.
 STEP = 8

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.manifest import Manifest
-from diffsign.core.settings.family import ControlName
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.family import ControlName
+from diffsign.config.generate import GenerateSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.attention import attend, use_cross_frame_attention
-from diffsign.generate.conditioning import Conditioning
 from diffsign.generate.details import Details, drawing_over, squares_of
 from diffsign.generate.frames import Sizing
-from diffsign.generate.networks import chosen_controls, chosen_preset, drawing_over_class, load_pipeline
 from diffsign.generate.noise import SurfaceNoise, View, drawn, generators_of
-from diffsign.generate.sampler import Sampling, denoise, denoise_with_motion, regions_of
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import Window, batch_windows, keyed_windows, overlapping_windows
+from diffsign.models.networks import chosen_controls, chosen_preset, drawing_over_class, load_pipeline
+from diffsign.models.sampler import Sampling, denoise, denoise_with_motion, regions_of
+from diffsign.records.conditioning import Conditioning
+from diffsign.records.manifest import Manifest
 
 if TYPE_CHECKING:
     from diffsign.generate.avatar import Avatar

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.clip import ClipInfo, iter_clip, probe_clip
-from diffsign.core.errors import DiffSignError
+from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import order_chunks
+from diffsign.records.clip import ClipInfo, iter_clip, probe_clip
 
 
 def joined_frames(paths: Sequence[str | Path], source: ClipInfo) -> Iterator[np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffsign.core.camera import Camera
+from diffsign.geometry.camera import Camera
 
 #: Draws of noise for a pixel's area of surface, seen from the front at the signer's distance. More make the noise
 #: move more evenly, at more time.

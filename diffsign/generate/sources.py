@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.clip import ClipInfo, probe_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.family import ControlName
+from diffsign.config.family import ControlName
+from diffsign.errors import DiffSignError
 from diffsign.generate.windows import Window
+from diffsign.records.clip import ClipInfo, probe_clip
 
 
 def check_controls(

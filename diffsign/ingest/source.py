@@ -10,9 +10,9 @@ from pathlib import Path
 
 import ffmpeg
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.ffmpeg import ffmpeg_binary, last_complaint
-from diffsign.core.files import require_file
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
+from diffsign.records.ffmpeg import ffmpeg_binary, last_complaint
 
 #: What ffmpeg makes of a text file: pictures of a terminal.
 TEXT_AS_VIDEO = "Input #0, tty"

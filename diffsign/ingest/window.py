@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diffsign.core.errors import DiffSignError
+from diffsign.errors import DiffSignError
 from diffsign.ingest.source import Source
 
 #: A trim may end this many seconds after the last frame, because containers round their length.

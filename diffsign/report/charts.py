@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.core.figures import PARTS
-from diffsign.core.metrics import Metrics
+from diffsign.records.metric_definitions import PARTS
+from diffsign.records.metrics import Metrics
 from diffsign.report.series import runs, series
 
 WIDTH, HEIGHT = 1000.0, 100.0

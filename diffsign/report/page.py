@@ -14,10 +14,10 @@ import jinja2
 import pandas as pd
 
 from diffsign import __version__
-from diffsign.core.figures import DEFINITIONS, GROUPS, HEADLINES, format_value
-from diffsign.core.files import atomic
-from diffsign.core.metrics import Metrics
-from diffsign.core.settings.report import ReportSettings
+from diffsign.config.report import ReportSettings
+from diffsign.files import atomic
+from diffsign.records.metric_definitions import DEFINITIONS, GROUPS, HEADLINES, format_value
+from diffsign.records.metrics import Metrics
 from diffsign.report.charts import make_charts, make_timeline
 from diffsign.report.tables import PAPER, paper_table
 

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
-from diffsign.core.figures import DEFINITIONS, PARTS
-from diffsign.core.files import atomic
-from diffsign.core.metrics import Metrics
+from diffsign.files import atomic
+from diffsign.records.metric_definitions import DEFINITIONS, PARTS
+from diffsign.records.metrics import Metrics
 from diffsign.report.series import runs, series
 
 #: Okabe and Ito's colours, told apart with any colour vision.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.metrics import Metrics
+from diffsign.records.metrics import Metrics
 
 
 def series(metrics: Metrics, name: str) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import require_file
-from diffsign.core.settings.report import ReportSettings
+from diffsign.config.report import ReportSettings
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
 from diffsign.report.page import write_page
 from diffsign.report.plots import write_plots
 from diffsign.report.tables import load_all, write_tables

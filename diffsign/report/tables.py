@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.figures import DEFINITIONS
-from diffsign.core.files import atomic
-from diffsign.core.metrics import Metrics, load_metrics
+from diffsign.errors import DiffSignError
+from diffsign.files import atomic
+from diffsign.records.metric_definitions import DEFINITIONS
+from diffsign.records.metrics import Metrics, load_metrics
 
 #: Columns of the paper's table (DiffSign, section on results), and the released code's beside them.
 PAPER = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 
 #: Standard deviation of the window in seconds times the cut-off in Hz. The response of local quadratic
 #: regression is (1 + u) exp(−u) with u = (2π f σ)² / 2, which is 1/√2 at u = 1.0746.

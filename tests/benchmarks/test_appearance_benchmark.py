@@ -11,8 +11,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import appearance  # noqa: E402
 
-from diffsign.core.errors import DiffSignError  # noqa: E402
-from diffsign.train.attributes import CHOICES, Look  # noqa: E402
+from diffsign.errors import DiffSignError  # noqa: E402
+from diffsign.training.attributes import CHOICES, Look  # noqa: E402
 
 
 def test_looks_are_kept_from_training_and_every_shirt_comes():

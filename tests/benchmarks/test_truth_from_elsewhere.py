@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.core.clip import write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import save_keypoints
-from diffsign.core.rotations import rotvec_to_rotmat
-from diffsign.core.settings.demo import DemoSettings
-from diffsign.core.skeleton import JOINTS
-from diffsign.core.truth import save_truth
-from diffsign.demo.signer import perform
+from diffsign.config.synthetic import DemoSettings
+from diffsign.errors import DiffSignError
+from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.geometry.skeleton import JOINTS
+from diffsign.records.clip import write_clip
+from diffsign.records.keypoints import save_keypoints
+from diffsign.synthetic.signer import perform
+from diffsign.synthetic.truth import save_truth
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import fit as benchmark

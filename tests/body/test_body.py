@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from diffsign.body.check import motion_of
-from diffsign.core.body import NEEDED, contour_row, load_body, openpose_sources
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import NAMES
+from diffsign.body.model import NEEDED, contour_row, load_body, openpose_sources
+from diffsign.errors import DiffSignError
+from diffsign.records.keypoints import NAMES
 
 
 class Bomb:

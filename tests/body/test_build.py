@@ -7,9 +7,9 @@ import torch
 
 from diffsign.body.check import check_body, motion_of, random_poses, signing_poses
 from diffsign.body.hands import BENT, SHAPES, finger_axes, hand_components, handshape
-from diffsign.core.body import Body
-from diffsign.core.motion import POSE_JOINTS
-from diffsign.core.skeleton import JOINTS, MIRROR
+from diffsign.body.model import Body
+from diffsign.geometry.skeleton import JOINTS, MIRROR
+from diffsign.records.motion import POSE_JOINTS
 
 
 def rest_joints(body: Body) -> np.ndarray:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.clean import clean_keypoints, summarise
 from diffsign.clean.gaps import bridge, short_gaps
 from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
+from diffsign.clean.stage import clean_keypoints, summarise
 from diffsign.clean.swaps import find_swaps
-from diffsign.core.cuts import mark_cuts, shot_starts
-from diffsign.core.keypoints import (
+from diffsign.config.clean import CleanSettings
+from diffsign.records.keypoints import (
     BODY_NAMES,
     COUNT,
     FACE,
@@ -24,7 +24,7 @@ from diffsign.core.keypoints import (
     load_keypoints,
     save_keypoints,
 )
-from diffsign.core.settings.clean import CleanSettings
+from diffsign.records.shots import mark_cuts, shot_starts
 
 #: Pixels a metre: shoulders of 0.36 m are 120 px wide.
 METRE = 120 / 0.36

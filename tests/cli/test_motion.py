@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.camera import Camera
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import Keypoints, save_keypoints
-from diffsign.core.motion import Motion, save_motion
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.records.keypoints import Keypoints, save_keypoints
+from diffsign.records.motion import Motion, save_motion
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_flags_out_of_range_are_named(files):
 
 
 def test_stages_by_name_or_as_a_list():
-    from diffsign.core.settings import parse_flags, to_flags
-    from diffsign.core.settings.fit import DEFAULT, PUBLISHED, FitSettings
+    from diffsign.config.fit import DEFAULT, PUBLISHED, FitSettings
+    from diffsign.config.settings import parse_flags, to_flags
 
     assert FitSettings().schedule() == DEFAULT
     assert parse_flags(FitSettings, {"stages": "published"}, "fit").schedule() == PUBLISHED

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings import Settings, to_flags
+from diffsign.config.settings import Settings, to_flags
+from diffsign.errors import DiffSignError
 
 
 class Example(Settings):

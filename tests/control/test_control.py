@@ -3,17 +3,17 @@ import pytest
 from typer.testing import CliRunner
 
 from diffsign.cli import app
+from diffsign.config.control import DepthControlSettings, PoseControlSettings
 from diffsign.control.depth import clip_range, estimate_inverse_depth, pictures_of_depth, pictures_of_estimate
 from diffsign.control.occlusion import Occluders
 from diffsign.control.pose import skeletons_of_keypoints, skeletons_of_motion
-from diffsign.core.camera import Camera
-from diffsign.core.clip import read_clip, write_clip
-from diffsign.core.controls import canny_picture
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
-from diffsign.core.motion import Motion
-from diffsign.core.pose_picture import pose_picture
-from diffsign.core.settings.control import DepthControlSettings, PoseControlSettings
+from diffsign.control.pose_picture import pose_picture
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.models.control_pictures import canny_picture
+from diffsign.records.clip import read_clip, write_clip
+from diffsign.records.keypoints import BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
+from diffsign.records.motion import Motion
 
 CAMERA = Camera.facing(128, 128, 128)
 

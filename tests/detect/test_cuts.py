@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffsign.core.cuts import shot_starts, spikes
-from diffsign.core.keypoints import COUNT, Change, Keypoints
 from diffsign.detect.cuts import find_cuts
+from diffsign.records.keypoints import COUNT, Change, Keypoints
+from diffsign.records.shots import shot_starts, spikes
 
 FPS = 24.0
 

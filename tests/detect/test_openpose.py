@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.core.clip import write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND
-from diffsign.detect import frames_with, read_openpose, summarise
+from diffsign.detect.stage import frames_with, read_openpose, summarise
+from diffsign.errors import DiffSignError
+from diffsign.records.clip import write_clip
+from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND
 
 RNG = np.random.default_rng(0)
 

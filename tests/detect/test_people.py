@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from diffsign.core.clip import iter_clip, write_clip
-from diffsign.core.keypoints import LEFT_HAND, RIGHT_HAND
-from diffsign.core.settings.detect import DetectSettings
-from diffsign.detect import detect_clip, frames_with
+from diffsign.config.detect import DetectSettings
+from diffsign.detect.stage import detect_clip, frames_with
+from diffsign.records.clip import iter_clip, write_clip
+from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 from tests.workflow.conftest import ROOT
 
 

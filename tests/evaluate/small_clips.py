@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffsign.core.clip import write_clip
-from diffsign.core.keypoints import COUNT, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
-from diffsign.core.manifest import Located, Manifest, save_manifest
-from diffsign.core.settings.family import family_named, resolve_families
+from diffsign.config.family import family_named, resolve_families
+from diffsign.records.clip import write_clip
+from diffsign.records.keypoints import COUNT, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
+from diffsign.records.manifest import Located, Manifest, save_manifest
 
 WIDTH, HEIGHT, FRAMES, FPS = 96, 64, 5, 24.0
 

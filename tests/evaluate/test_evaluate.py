@@ -8,17 +8,17 @@ from small_clips import FPS, FRAMES, HEIGHT, WIDTH, make_keypoints, make_picture
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.clip import read_clip, write_clip
-from diffsign.core.cuts import mark_cuts
-from diffsign.core.errors import DiffSignError
-from diffsign.core.figures import DEFINITIONS
-from diffsign.core.keypoints import save_keypoints
-from diffsign.core.metrics import Figure, Metrics, figure, load_metrics, save_metrics, to_series
-from diffsign.core.settings.evaluate import EvaluateSettings
-from diffsign.evaluate import Inputs, evaluate
+from diffsign.config.evaluate import EvaluateSettings
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.distribution import as_released, frechet_distance
 from diffsign.evaluate.networks import Clip
 from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
+from diffsign.evaluate.stage import Inputs, evaluate
+from diffsign.records.clip import read_clip, write_clip
+from diffsign.records.keypoints import save_keypoints
+from diffsign.records.metric_definitions import DEFINITIONS
+from diffsign.records.metrics import Figure, Metrics, figure, load_metrics, save_metrics, to_series
+from diffsign.records.shots import mark_cuts
 
 
 def run(files: dict[str, Path], settings: EvaluateSettings | None = None, **changes) -> Metrics:

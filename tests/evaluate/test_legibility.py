@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from small_clips import make_hand, make_keypoints
 
-from diffsign.core.keypoints import COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 from diffsign.evaluate.legibility import (
     correlation,
     face_signals,
@@ -13,6 +12,7 @@ from diffsign.evaluate.legibility import (
     redetected,
     scale_to,
 )
+from diffsign.records.keypoints import COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
 
 def changed(keypoints: Keypoints, where: slice, shift: tuple[float, float]) -> Keypoints:

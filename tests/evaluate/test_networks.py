@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_clips import make_picture
 
-from diffsign.core.errors import DiffSignError
+from diffsign.errors import DiffSignError
 from diffsign.evaluate.networks import Clip, Inception, directional_similarity, reference_similarity
 
 

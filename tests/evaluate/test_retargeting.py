@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from diffsign.core.keypoints import COUNT, LEFT_HAND, RIGHT_HAND
 from diffsign.evaluate.retargeting import (
     acceleration_error,
     align,
@@ -15,6 +14,7 @@ from diffsign.evaluate.retargeting import (
     joint_error,
     vertex_error,
 )
+from diffsign.records.keypoints import COUNT, LEFT_HAND, RIGHT_HAND
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.standard_normal((4, 30, 3))

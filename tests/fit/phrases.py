@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.camera import Camera
-from diffsign.core.keypoints import Keypoints
-from diffsign.core.motion import Motion
-from diffsign.core.rotations import rotvec_to_rotmat
 from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
+from diffsign.geometry.camera import Camera
+from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.records.keypoints import Keypoints
+from diffsign.records.motion import Motion
 
 SIZE, FOCAL = 512, 660.0
 

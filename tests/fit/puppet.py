@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.core.keypoints import FACE, HAND_NAMES, NAMES
 from diffsign.fit.points import JOINTS, Definition, PointModel
+from diffsign.records.keypoints import FACE, HAND_NAMES, NAMES
 
 PARENTS = np.array(
     [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15]

@@ -9,10 +9,10 @@ import pytest
 from phrases import FOCAL, aligned_error, phrase, points, seen
 from puppet import puppet
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
-from diffsign.core.settings.fit import FitSettings
-from diffsign.fit import fit_motion
+from diffsign.config.fit import FitSettings
+from diffsign.errors import DiffSignError
+from diffsign.fit.stage import fit_motion
+from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
 
 BODY = [0, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18]
 KNOWN_FOCAL = FitSettings(focal_length=FOCAL)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from puppet import puppet
 
-from diffsign.core.camera import LOOK_ALONG_MINUS_Z
-from diffsign.core.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit.body_priors import L2Prior
 from diffsign.fit.objective import Objective, geman_mcclure
 from diffsign.fit.priors import HandPrior, ShapePrior
 from diffsign.fit.solve import solve_step
 from diffsign.fit.state import Layout, State, moved
 from diffsign.fit.targets import BONES, Targets
+from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
+from diffsign.geometry.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
 
 FRAMES, STEP = 4, 1e-5
 WEIGHTS = [

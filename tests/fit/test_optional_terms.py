@@ -8,12 +8,12 @@ import torch
 from phrases import phrase, points, seen
 from puppet import puppet
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import LEFT_HAND, NAMES
-from diffsign.core.settings.fit import FitSettings
-from diffsign.fit import fit_motion
+from diffsign.config.fit import FitSettings
+from diffsign.errors import DiffSignError
 from diffsign.fit.collisions import FINGER, find_contacts
+from diffsign.fit.stage import fit_motion
 from diffsign.fit.vposer import NEEDED, VPoserPrior
+from diffsign.records.keypoints import LEFT_HAND, NAMES
 
 
 def weights(width: int = 16, latent: int = 4) -> dict[str, torch.Tensor]:

@@ -6,10 +6,10 @@ import numpy as np
 from phrases import phrase, points
 from puppet import puppet
 
-from diffsign.core.keypoints import LEFT_HAND, NAMES
-from diffsign.core.rotations import rotvec_to_rotmat
 from diffsign.fit.detectors import detector_of
 from diffsign.fit.hinges import HANDS
+from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.records.keypoints import LEFT_HAND, NAMES
 
 
 def test_no_rotation_is_the_resting_body():
@@ -71,9 +71,9 @@ def test_an_eyelid_is_trusted_more_than_a_knuckle_and_that_more_than_an_elbow():
 def test_reduced_body_is_the_whole_body(body):
     from dataclasses import replace
 
-    from diffsign.core.camera import Camera
-    from diffsign.core.motion import Motion
     from diffsign.fit.points import reduced
+    from diffsign.geometry.camera import Camera
+    from diffsign.records.motion import Motion
 
     rng = np.random.default_rng(0)
     motion = Motion.rest(2, Camera.facing(512, 512, 600), 24.0, body.n_betas, body.n_expression)

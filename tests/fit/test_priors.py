@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from puppet import puppet
 
-from diffsign.core.settings.fit import StageSettings
+from diffsign.config.fit import StageSettings
 from diffsign.fit.hinges import FINGERS, hinge_frames
 from diffsign.fit.priors import JAW, JAW_PRIOR, L2_PRIOR, HandPrior, bending
 
@@ -75,7 +75,7 @@ def test_usual_hand_costs_least():
 
 
 def test_published_schedule():
-    from diffsign.core.settings.fit import PUBLISHED
+    from diffsign.config.fit import PUBLISHED
 
     assert [s.body_prior for s in PUBLISHED] == [404, 404, 57.4, 4.78, 4.78]
     assert [s.hand_joints for s in PUBLISHED] == [0, 0, 0, 0.1, 2]

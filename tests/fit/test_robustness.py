@@ -13,21 +13,21 @@ import pytest
 from phrases import FOCAL, SIZE, aligned_error, phrase, points, seen
 from puppet import puppet
 
-from diffsign.clean import clean_keypoints
-from diffsign.core.cuts import mark_cuts
-from diffsign.core.keypoints import LEFT_HAND, NAMES, RIGHT_HAND, Keypoints
-from diffsign.core.motion import Motion
-from diffsign.core.rotations import rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.core.settings.clean import CleanSettings
-from diffsign.core.settings.demo import DemoSettings
-from diffsign.core.settings.fit import FitSettings
-from diffsign.core.settings.smooth import SmoothSettings
-from diffsign.demo.signer import perform
+from diffsign.clean.stage import clean_keypoints
+from diffsign.config.clean import CleanSettings
+from diffsign.config.fit import FitSettings
+from diffsign.config.smooth import SmoothSettings
+from diffsign.config.synthetic import DemoSettings
 from diffsign.evaluate import disturb
 from diffsign.evaluate.retargeting import vertex_error
-from diffsign.fit import fit_motion
 from diffsign.fit.points import reduced
-from diffsign.smooth import smooth_motion
+from diffsign.fit.stage import fit_motion
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.records.keypoints import LEFT_HAND, NAMES, RIGHT_HAND, Keypoints
+from diffsign.records.motion import Motion
+from diffsign.records.shots import mark_cuts
+from diffsign.smooth.stage import smooth_motion
+from diffsign.synthetic.signer import perform
 
 FRAMES = 30
 BODY = [0, *range(2, 8), *range(15, 19)]

@@ -13,12 +13,12 @@ import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from diffsign.core.clip import write_clip
-from diffsign.core.manifest import save_manifest
-from diffsign.core.settings.family import Family
-from diffsign.core.settings.generate import FetchSettings
-from diffsign.generate.fetch import fetch_family
-from diffsign.train.tokenizer import build_tokenizer
+from diffsign.config.family import Family
+from diffsign.config.generate import FetchSettings
+from diffsign.models.fetch import fetch_family
+from diffsign.records.clip import write_clip
+from diffsign.records.manifest import save_manifest
+from diffsign.training.tokenizer import build_tokenizer
 
 WORDS = "a person signing woman man with red blue shirt hair quality best low".split()
 TEXT, VISION = 16, 24  # widths of the text encoders and of the image encoder's projection

@@ -6,14 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.clip import read_clip, write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.manifest import save_manifest
-from diffsign.core.settings import parse
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.config.settings import parse
+from diffsign.errors import DiffSignError
 from diffsign.generate.background import backdrop, before_background, soft_cover
-from diffsign.generate.conditioning import save_conditioning
 from diffsign.generate.encode import encode_signer
+from diffsign.records.clip import read_clip, write_clip
+from diffsign.records.conditioning import save_conditioning
+from diffsign.records.manifest import save_manifest
 
 FRAME = np.full((20, 40, 3), 200, np.uint8)
 

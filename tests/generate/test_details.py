@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffsign.core.clip import iter_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import FACE, LEFT_HAND
-from diffsign.core.settings import parse
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.config.settings import parse
+from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.details import ROOM, Details, Square, cut_out, fading, lay_back, squares_of
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.generate.sampler import Sampling
+from diffsign.models.sampler import Sampling
+from diffsign.records.clip import iter_clip
+from diffsign.records.keypoints import FACE, LEFT_HAND
 from tests.generate.test_temporal import Board
 
 CPU = {"device": "cpu", "batch_size": 2, "details_size": 64}

@@ -11,13 +11,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.errors import DiffSignError
-from diffsign.core.files import picture_files
-from diffsign.core.manifest import save_manifest
-from diffsign.core.settings.personalize import PersonalizeSettings
-from diffsign.generate.dreambooth import Personalization
+from diffsign.config.personalize import PersonalizeSettings
+from diffsign.errors import DiffSignError
+from diffsign.files import picture_files
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.networks import library
+from diffsign.models.networks import library
+from diffsign.personalize.dreambooth import Personalization
+from diffsign.records.manifest import save_manifest
 from tests.generate.test_generate import run
 
 SETTINGS = {"device": "cpu", "size": 64, "rank": 2, "prior_pictures": 2, "learning_rate": 0.01}

@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.manifest import load_manifest, save_manifest
-from diffsign.core.settings.family import BUILT_IN, family_named, resolve_families
-from diffsign.core.settings.generate import FetchSettings
-from diffsign.generate.fetch import fetch_family
+from diffsign.config.family import BUILT_IN, family_named, resolve_families
+from diffsign.config.generate import FetchSettings
+from diffsign.errors import DiffSignError
+from diffsign.models.fetch import fetch_family
+from diffsign.records.manifest import load_manifest, save_manifest
 from tests.generate.conftest import as_bin, tiny_definition
 
 
@@ -334,7 +334,7 @@ def test_weights_that_have_gone_are_said(own, tmp_path):
 
 
 def test_bin_tensors_have_the_names_of_safetensors(sd, tmp_path):
-    from diffsign.generate.weights import shapes_of
+    from diffsign.models.weights import shapes_of
 
     tensors = load_file(sd.folder / "adapters" / "plain.safetensors")
     as_bin(tensors, tmp_path / "a.bin")

@@ -14,14 +14,14 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from diffsign.core.settings.family import resolve_families
-from diffsign.core.settings.generate import FetchSettings, GenerateSettings
+from diffsign.config.family import resolve_families
+from diffsign.config.generate import FetchSettings, GenerateSettings
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.fetch import fetch_family
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.train.tokenizer import build_tokenizer
+from diffsign.models.fetch import fetch_family
+from diffsign.training.tokenizer import build_tokenizer
 from tests.generate.conftest import WORDS
 
 SD15_UNET = {"cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64}

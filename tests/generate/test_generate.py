@@ -8,18 +8,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.clip import ClipInfo, iter_clip, probe_clip, read_clip, write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.manifest import save_manifest
-from diffsign.core.settings.family import resolve_families
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.family import resolve_families
+from diffsign.config.generate import GenerateSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import chunk_range, order_chunks, parse_chunk
-from diffsign.generate.conditioning import load_conditioning, save_conditioning
 from diffsign.generate.encode import encode_signer, read_picture
 from diffsign.generate.frames import Sizing, chosen_size
 from diffsign.generate.generator import Generator
 from diffsign.generate.join import joined_frames
 from diffsign.generate.sources import check_controls
+from diffsign.records.clip import ClipInfo, iter_clip, probe_clip, read_clip, write_clip
+from diffsign.records.conditioning import load_conditioning, save_conditioning
+from diffsign.records.manifest import save_manifest
 
 CPU = {"device": "cpu", "batch_size": 2}
 

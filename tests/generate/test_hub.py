@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diffsign.core.manifest import load_manifest
+from diffsign.records.manifest import load_manifest
 
 COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 

@@ -10,12 +10,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.family import parse_lora
-from diffsign.core.settings.generate import FetchSettings
-from diffsign.generate.conditioning import load_conditioning, save_conditioning
+from diffsign.config.family import parse_lora
+from diffsign.config.generate import FetchSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.fetch import fetch_family
+from diffsign.models.fetch import fetch_family
+from diffsign.records.conditioning import load_conditioning, save_conditioning
 from tests.generate.conftest import tiny_definition
 from tests.generate.test_generate import run
 
@@ -68,7 +68,7 @@ def stock(tiny, loras, text):
 
 
 def test_loras_add_up_as_in_the_stock_pipeline(sd, clips, tmp_path):
-    from diffsign.core.settings.generate import GenerateSettings
+    from diffsign.config.generate import GenerateSettings
     from diffsign.generate.generator import Generator
 
     loras = {write_lora(sd, tmp_path, 1, words=True): 0.8, write_lora(sd, tmp_path, 2): 0.5}

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffsign.core.clip import iter_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.generate.networks import best_dtype
+from diffsign.models.networks import best_dtype
+from diffsign.records.clip import iter_clip
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.generate import GenerateSettings
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator

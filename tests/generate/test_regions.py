@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffsign.core.clip import iter_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.generate import GenerateSettings
-from diffsign.generate.conditioning import load_conditioning, save_conditioning
+from diffsign.config.generate import GenerateSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
+from diffsign.records.clip import iter_clip
+from diffsign.records.conditioning import load_conditioning, save_conditioning
 from tests.generate.test_lora import write_lora
 
 

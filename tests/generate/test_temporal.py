@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffsign.core.camera import Camera
-from diffsign.core.clip import iter_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.settings.generate import GenerateSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
@@ -18,6 +16,8 @@ from diffsign.generate.generator import Generator
 from diffsign.generate.noise import DENSITY, SurfaceNoise, View
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import batch_windows, key_frame_of, keyed_windows, overlapping_windows
+from diffsign.geometry.camera import Camera
+from diffsign.records.clip import iter_clip
 
 CPU = {"device": "cpu", "batch_size": 2}
 FRAMES = 5

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.core.clip import ClipWriter, probe_clip, read_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.ffmpeg import ffmpeg_binary
-from diffsign.core.settings.ingest import IngestSettings
-from diffsign.ingest import Crop, Trim, fit_inside, ingest_video, parse_crop, parse_time, probe_source
+from diffsign.config.ingest import IngestSettings
+from diffsign.errors import DiffSignError
+from diffsign.ingest.source import probe_source
+from diffsign.ingest.stage import ingest_video
+from diffsign.ingest.window import Crop, Trim, fit_inside, parse_crop, parse_time
+from diffsign.records.clip import ClipWriter, probe_clip, read_clip
+from diffsign.records.ffmpeg import ffmpeg_binary
 
 SMALL = IngestSettings(fps=24, height=64)
 

@@ -3,17 +3,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from diffsign.avatar.appearance import dress, random_appearance, rest_of
+from diffsign.avatar.background import load_background
 from diffsign.cli import app
-from diffsign.core.appearance import dress, random_appearance, rest_of
-from diffsign.core.background import load_background
-from diffsign.core.camera import Camera
-from diffsign.core.clip import read_clip, write_clip
-from diffsign.core.errors import DiffSignError
-from diffsign.core.keypoints import FACE
-from diffsign.core.motion import Motion, save_motion
-from diffsign.core.settings.appearance import Appearance
-from diffsign.core.settings.render import RenderSettings
-from diffsign.render import avatar_scene, overlay, render_avatar
+from diffsign.config.appearance import Appearance
+from diffsign.config.render import RenderSettings
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.records.clip import read_clip, write_clip
+from diffsign.records.keypoints import FACE
+from diffsign.records.motion import Motion, save_motion
+from diffsign.render.stage import avatar_scene, overlay, render_avatar
 
 
 def some_motion(body, frames=3, size=96, sha=None):

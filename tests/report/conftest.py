@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from made_up_results import make_metrics, write_videos
 
-from diffsign.core.metrics import save_metrics
+from diffsign.records.metrics import save_metrics
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.core.clip import write_clip
-from diffsign.core.figures import DEFINITIONS, PARTS
-from diffsign.core.metrics import Metrics, figure, to_series
+from diffsign.records.clip import write_clip
+from diffsign.records.metric_definitions import DEFINITIONS, PARTS
+from diffsign.records.metrics import Metrics, figure, to_series
 
 FRAMES, FPS = 12, 24.0
 

@@ -9,9 +9,9 @@ from made_up_results import FRAMES, make_metrics, write_videos
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.errors import DiffSignError
-from diffsign.core.metrics import Metrics
-from diffsign.core.settings.report import ReportSettings
+from diffsign.config.report import ReportSettings
+from diffsign.errors import DiffSignError
+from diffsign.records.metrics import Metrics
 from diffsign.report.charts import make_charts, make_timeline
 from diffsign.report.page import render_page
 from diffsign.report.stage import report

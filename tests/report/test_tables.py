@@ -7,9 +7,9 @@ from made_up_results import make_metrics
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.core.errors import DiffSignError
-from diffsign.core.figures import DEFINITIONS, format_value
-from diffsign.core.metrics import Figure, load_metrics, save_metrics
+from diffsign.errors import DiffSignError
+from diffsign.records.metric_definitions import DEFINITIONS, format_value
+from diffsign.records.metrics import Figure, load_metrics, save_metrics
 from diffsign.report.tables import clip_table, load_all, long_table, paper_table, signer_table
 
 Run = tuple[Path, list[Path]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffsign.core.camera import Camera
-from diffsign.core.motion import Motion
-from diffsign.core.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.core.settings.smooth import SmoothSettings
-from diffsign.smooth import smooth_motion
+from diffsign.config.smooth import SmoothSettings
+from diffsign.geometry.camera import Camera
+from diffsign.geometry.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.records.motion import Motion
 from diffsign.smooth.filters import filter_rotations, filter_values, window_weights
+from diffsign.smooth.stage import smooth_motion
 
 FPS = 24.0
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diffsign.core.clip import probe_clip, write_clip
+from diffsign.records.clip import probe_clip, write_clip
 from tests.workflow.conftest import ROOT
 from tests.workflow.slurm import slurm, why_not
 

@@ -1,0 +1,1 @@
+"""The avatar that Blender renders: appearance, hair, surfaces, scene."""

@@ -1,0 +1,61 @@
+"""Settings of ``diffsign control``."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from diffsign.config.settings import Settings
+
+
+class PoseControlSettings(Settings):
+    """How the skeleton is drawn."""
+
+    source: Literal["fit", "detect"] = Field(
+        "fit",
+        description="fit draws the fitted joints; detect draws keypoints found on the rendering, as the paper did.",
+    )
+    draw_body: bool = Field(True, description="Draw the body.")
+    draw_hands: bool = Field(True, description="Draw the hands.")
+    draw_face: bool = Field(True, description="Draw the face.")
+    occlusion: bool = Field(True, description="Leave out fingers and face points that another part of the body hides.")
+    min_confidence: float = Field(
+        0.1, ge=0, le=1, description="Detected points below this confidence are left out (source detect)."
+    )
+
+
+class CannyControlSettings(Settings):
+    """How edges are found on the colour pass."""
+
+    low: int = Field(100, ge=0, le=1000, description="Lower threshold of the Canny edge detector.")
+    high: int = Field(200, ge=0, le=1000, description="Upper threshold of the Canny edge detector.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) must not be above high ({self.high})")
+        return self
+
+
+class DepthControlSettings(Settings):
+    """How depth becomes a picture."""
+
+    source: Literal["render", "dpt"] = Field(
+        "render",
+        description="render takes Blender's depth pass; dpt estimates depth on the colour pass, as the paper did.",
+    )
+    estimator: str = Field(
+        "Intel/dpt-hybrid-midas", description="Depth network for source dpt: a hub id in the cache, or a local folder."
+    )
+    near: float | None = Field(None, gt=0, description="Metres that become white; by default the clip's nearest point.")
+    far: float | None = Field(
+        None, gt=0, description="Metres that become the darkest grey of the body; by default the clip's farthest point."
+    )
+    floor: float = Field(0.2, ge=0, lt=1, description="Brightness of the body's farthest point; the background is 0.")
+
+
+class ControlSettings(Settings):
+    """How the pictures that condition the diffusion model are made."""
+
+    pose: PoseControlSettings = Field(PoseControlSettings(), description="The OpenPose skeleton.")
+    canny: CannyControlSettings = Field(CannyControlSettings(), description="Edges of the colour pass.")
+    depth: DepthControlSettings = Field(DepthControlSettings(), description="Inverse depth.")

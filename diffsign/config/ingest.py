@@ -1,0 +1,20 @@
+"""Settings of ``diffsign ingest``."""
+
+from pydantic import Field
+
+from diffsign.config.settings import Settings
+
+
+class IngestSettings(Settings):
+    """How a source video becomes a clip."""
+
+    fps: float = Field(24.0, gt=0, le=120, description="Frames per second of the clip.")
+    height: int = Field(512, ge=64, le=4096, multiple_of=8, description="Height of the clip in pixels.")
+    width: int | None = Field(
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        description="Width in pixels; by default as the source's shape asks, to a multiple of 8.",
+    )
+    max_seconds: float = Field(600.0, gt=0, description="Longest clip that is taken; longer sources need a trim.")

@@ -1,0 +1,19 @@
+"""Settings of ``diffsign render``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from diffsign.config.appearance import Appearance
+
+
+class RenderSettings(Appearance):
+    """How the avatar looks and how it is rendered."""
+
+    engine: Literal["workbench", "eevee", "cycles"] = Field(
+        "workbench", description="Blender's render engine; workbench is fast on a CPU."
+    )
+    samples: int = Field(5, ge=1, le=4096, description="Samples a pixel; 1 switches anti-aliasing off in workbench.")
+    blender: str | None = Field(
+        None, description="Blender program to run; by default the bpy package of this Python is used."
+    )

@@ -1,0 +1,212 @@
+"""The config of a run: every key with its type, range, default and sentence, and what is made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from diffsign.config.clean import CleanSettings
+from diffsign.config.colour import require_background
+from diffsign.config.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
+from diffsign.config.detect import DetectSettings
+from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.family import Family, family_named, resolve_families
+from diffsign.config.fit import FitSettings
+from diffsign.config.generate import GenerateSettings
+from diffsign.config.ingest import IngestSettings
+from diffsign.config.personalize import Character
+from diffsign.config.render import RenderSettings
+from diffsign.config.report import ReportSettings
+from diffsign.config.settings import Settings, parse
+from diffsign.config.sheets import Identifier, SignerRow, VideoRow, read_sheet
+from diffsign.config.smooth import SmoothSettings
+from diffsign.errors import DiffSignError, nearest
+from diffsign.files import picture_files, require_file
+
+
+class ControlSections(Settings):
+    """One section for every control picture."""
+
+    pose: PoseControlSettings = Field(default=PoseControlSettings(), description="The OpenPose skeleton.")
+    canny: CannyControlSettings = Field(default=CannyControlSettings(), description="Edges of the colour pass.")
+    depth: DepthControlSettings = Field(default=DepthControlSettings(), description="Inverse depth.")
+
+
+class FamilyChoice(Settings):
+    """The model family of a signer whose row names none, by how the signer is given."""
+
+    image: str = Field(default="demo", description="For signers given by pictures.")
+    text: str = Field(default="demo", description="For signers given by words.")
+    multimodal: str = Field(default="demo", description="For signers given by pictures and words.")
+
+
+class Config(Settings):
+    """Everything that a run can be told."""
+
+    videos: str = Field("config/videos.tsv", description="Sheet of the source videos.")
+    signers: str = Field("config/signers.tsv", description="Sheet of the synthetic signers.")
+    results: str = Field("results", min_length=1, description="Folder for everything that is made from the videos.")
+    resources: str = Field(
+        "resources", min_length=1, description="Folder for what many runs share: the body, manifests of the weights."
+    )
+    body: str | None = Field(
+        None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
+    )
+    chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
+    ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
+    detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")
+    clean: CleanSettings = Field(CleanSettings(), description="How keypoints are filtered.")
+    fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
+    smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
+    render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
+    control: ControlSections = Field(ControlSections(), description="What conditions the diffusion model.")
+    family: FamilyChoice = Field(FamilyChoice(), description="Which model family draws which signer.")
+    families: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Model families, key by key over the built-in demo, sd15 and sdxl; a family of another "
+        "name is new.",
+    )
+    characters: dict[Identifier, Character] = Field(
+        {},
+        description="Characters that a family is taught from a few pictures, by the name that signers give as lora; "
+        "`diffsign personalize --help` has the keys beside pictures, words, class_words and family.",
+    )
+    generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
+    report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
+
+    def family_of(self, signer: SignerRow) -> str:
+        """Return the name of the family that draws a signer."""
+        return signer.family or getattr(self.family, signer.kind)
+
+    def family_of_character(self, name: str) -> str:
+        """Return the name of the family that is taught a character."""
+        return self.characters[name].family or self.family.text
+
+    def resolved_family(self, name: str) -> Family:
+        """Return a family with the config's entries laid over the built-in ones."""
+        return family_named(name, resolve_families(self.families))
+
+    def controls_of(self, family: str) -> list[str]:
+        """Return the names of the controls that a family follows."""
+        scales = self.generate.controls or {
+            name: net.scale for name, net in self.resolved_family(family).controlnets.items()
+        }
+        return [name for name, scale in scales.items() if scale > 0]
+
+
+def load_config(values: dict[str, Any], where: str = "config") -> Config:
+    """Check a config that Snakemake (or YAML) has read; unknown keys are refused, naming the nearest known one."""
+    config = parse(Config, values, where)
+    for name in (config.family.image, config.family.text, config.family.multimodal):
+        config.resolved_family(name)
+    return config
+
+
+def read_config(path: str | Path) -> Config:
+    """Read and check one YAML config file."""
+    path = require_file(path, "config file")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DiffSignError(f"config file '{path}' is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise DiffSignError(f"config file '{path}' must hold keys and values, not {type(values).__name__}.")
+    return load_config(values, f"config file '{path}'")
+
+
+def load_videos(config: Config) -> dict[str, VideoRow]:
+    """Read the sheet of videos and see that every file is there."""
+    videos = read_sheet(config.videos, VideoRow)
+    for row in videos.values():
+        if not Path(row.path).exists():
+            raise DiffSignError(f"sheet '{config.videos}': video '{row.video}' has no file at '{row.path}'.")
+        if config.detect.detector == "openpose" and row.openpose is None:
+            raise DiffSignError(
+                f"sheet '{config.videos}': video '{row.video}' names no folder of OpenPose JSON in the column "
+                "'openpose', which detect.detector: openpose needs."
+            )
+    return videos
+
+
+def load_signers(config: Config) -> dict[str, SignerRow]:
+    """Read the sheet of signers and see that every picture is there."""
+    if config.generate.background is not None:
+        require_background(config.generate.background, "generate")
+    signers = read_sheet(config.signers, SignerRow)
+    for row in signers.values():
+        for picture in row.image:
+            if not Path(picture).is_file():
+                raise DiffSignError(f"sheet '{config.signers}': signer '{row.signer}' has no picture at '{picture}'.")
+        if row.background is not None:
+            require_background(row.background, f"sheet '{config.signers}', signer '{row.signer}'")
+        family = config.resolved_family(config.family_of(row))
+        if row.image and family.ip_adapter is None:
+            raise DiffSignError(
+                f"sheet '{config.signers}': signer '{row.signer}' is given by a picture, but the family "
+                f"'{config.family_of(row)}' has no ip_adapter; choose another family or give the signer in words."
+            )
+        for name in row.loras:
+            signers[row.signer] = _with_lora(config, signers[row.signer], name)
+    return signers
+
+
+def _with_lora(config: Config, row: SignerRow, name: str) -> SignerRow:
+    """Return a signer that says the words of its character; raise a sentence if a LoRA is unknown or does not fit."""
+    where, family = f"sheet '{config.signers}': signer '{row.signer}'", config.family_of(row)
+    character, loras = config.characters.get(name), config.resolved_family(family).loras
+    if character is None:
+        if name not in loras:
+            known = [*config.characters, *loras]
+            raise DiffSignError(
+                f"{where} names the lora '{name}'{nearest(name, known)}, which is neither a character of the config "
+                f"nor a LoRA of the family '{family}'; there are {', '.join(known) or 'none'}."
+            )
+        return row
+    if name in loras:
+        raise DiffSignError(f"config: the character '{name}' has the name of a LoRA of family '{family}'; rename it.")
+    taught = config.family_of_character(name)
+    if taught != family:
+        raise DiffSignError(
+            f"{where} is drawn by the family '{family}', but its character '{name}' is taught to '{taught}'; set "
+            f"characters.{name}.family, or the signer's family."
+        )
+    picture_files(character.pictures)
+    if row.text is None:
+        return row.model_copy(update={"text": character.words})
+    calling = [word for word in character.words.split() if word not in character.class_words.replace(";", " ").split()]
+    silent = [word for word in calling if word not in row.text]
+    if silent:
+        raise DiffSignError(
+            f"{where} has the character '{name}', but its text does not say '{silent[0]}', which calls it; begin with "
+            f"'{character.words}', or leave the text empty."
+        )
+    return row
+
+
+def _documented(settings: Settings, indent: str = "") -> Iterator[str]:
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        yield f"{indent}# {field.description}"
+        if isinstance(value, Settings):
+            yield f"{indent}{name}:"
+            yield from _documented(value, indent + "  ")
+        else:
+            plain = settings.model_dump(mode="json")[name]
+            yield f"{indent}{name}: {json.dumps(plain, ensure_ascii=False)}"
+
+
+def defaults_text() -> str:
+    """Return the YAML file of all keys with their defaults and sentences (``config/defaults.yaml``)."""
+    head = "# Every key with its default. Made by `diffsign config defaults`; change config.yaml instead.\n\n"
+    return head + "\n".join(_documented(Config())) + "\n"
+
+
+def schema_text() -> str:
+    """Return the JSON schema of the config (``config/schema.json``), for editors."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,81 @@
+"""Settings of every stage: one model a stage, from which config, schema, flags and help are made.
+
+A field has a type, a range, a default and a sentence (its ``description``). The same model checks the
+section of the config file and the flags of the stage's command, so that a rule passes to its command
+just what a person would type.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import types
+import typing
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from diffsign.errors import explain_validation
+
+Model = TypeVar("Model", bound="Settings")
+
+NUMBERS_AND_TEXT = (str, int, float)
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused, defaults checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+
+
+def plain_type(annotation: Any) -> Any:
+    """Return ``X`` for ``X`` and for ``X | None``."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return kinds[0] if len(kinds) == 1 else annotation
+    return annotation
+
+
+def is_scalar(annotation: Any) -> bool:
+    """Tell whether a field is given as it is: a number or a word (and not as JSON: a list, a table, a model)."""
+    kind = plain_type(annotation)
+    if typing.get_origin(kind) is Literal:
+        return all(isinstance(choice, str) for choice in typing.get_args(kind))
+    return kind in NUMBERS_AND_TEXT
+
+
+def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
+    """Check ``values`` against ``model``; raise one sentence per problem, naming ``where``."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise explain_validation(error, where, known=model.model_fields) from error
+
+
+def parse_flags(model: type[Model], flags: dict[str, Any], where: str) -> Model:
+    """Check what the command line gave: text for numbers and words, JSON for anything larger, None for not given."""
+    values = {}
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if isinstance(value, str) and value == "null":
+            value = None
+        elif isinstance(value, str) and not is_scalar(model.model_fields[name].annotation):
+            with contextlib.suppress(json.JSONDecodeError):  # the model's own complaint shows the text that came
+                value = json.loads(value)
+        values[name] = value
+    return parse(model, values, where)
+
+
+def to_flags(settings: Settings) -> list[str]:
+    """Return the command-line flags that give these settings, one string a flag, every field written out."""
+    flags = []
+    for name, value in settings.model_dump(mode="json").items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(flag if value else "--no-" + name.replace("_", "-"))
+        elif isinstance(value, str):
+            flags.append(f"{flag}={value}")
+        else:
+            flags.append(f"{flag}={json.dumps(value)}")
+    return flags

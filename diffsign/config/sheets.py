@@ -1,0 +1,159 @@
+"""The two sheets of a run: which videos, and which signers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from diffsign.config.family import parse_lora
+from diffsign.config.settings import Settings, parse
+from diffsign.errors import DiffSignError, nearest
+from diffsign.files import require_file
+
+#: Ids become folder names and Snakemake wildcards.
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+
+#: Part of the result that a reference picture speaks for: everything, the signer, or what is behind.
+Region = Literal["all", "signer", "background"]
+
+Row = TypeVar("Row", bound="VideoRow | SignerRow")
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(ID_PATTERN, value) or len(value) > 100:
+        raise ValueError("an id is made of letters, digits, '_' and '-', begins with a letter or digit, at most 100")
+    return value
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+
+
+class VideoRow(Settings):
+    """One source video."""
+
+    video: Identifier = Field(description="Id of the video; names its folder under results/videos/.")
+    path: str = Field(description="The video file.", min_length=1)
+    start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
+    end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
+    crop: str | None = Field(
+        None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
+    )
+    openpose: str | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
+    caption: str | None = Field(None, description="The source signer in words, for directional similarity.")
+
+    @model_validator(mode="after")
+    def _trim(self) -> VideoRow:
+        if self.end is not None and self.end <= (self.start or 0.0):
+            raise ValueError(f"the trim ends at {self.end} s, not after its start at {self.start or 0.0} s")
+        return self
+
+
+class SignerRow(Settings):
+    """One synthetic signer: by picture, by words, or by both."""
+
+    signer: Identifier = Field(description="Id of the signer; names its folder under results/signers/.")
+    image: list[str] = Field(default=[], description="Reference pictures, separated by ';'.")
+    text: str | None = Field(None, description="The signer in words.")
+    negative: str | None = Field(None, description="What the pictures must not show; by default the family's.")
+    family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
+    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
+    ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
+    region: list[Region] = Field(
+        default=[],
+        description="What each reference picture speaks for, separated by ';': all, signer or background.",
+    )
+    background: str | None = Field(None, description="Colour or picture behind the signer; by default the config's.")
+    lora: list[str] = Field(
+        default=[],
+        description="LoRAs, separated by ';': characters of the config or LoRAs of the family, as name or name:scale.",
+    )
+
+    @field_validator("image", "lora", "region", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("lora")
+    @classmethod
+    def _scaled(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                parse_lora(text)
+            except DiffSignError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+        return value
+
+    @model_validator(mode="after")
+    def _described(self) -> SignerRow:
+        if not self.image and not self.text and not self.lora:
+            raise ValueError("a signer needs an image, a text, or both (or a lora that is a character)")
+        if self.region and len(self.region) != len(self.image):
+            raise ValueError(f"there are {len(self.region)} regions for {len(self.image)} pictures; give one for each")
+        return self
+
+    @property
+    def loras(self) -> dict[str, float | None]:
+        """LoRAs by name with their scales; None is the LoRA's own."""
+        return dict(parse_lora(text) for text in self.lora)
+
+    @property
+    def kind(self) -> str:
+        """``image``, ``text`` or ``multimodal``."""
+        return "multimodal" if self.image and self.text else "image" if self.image else "text"
+
+
+def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
+    """Read a tab-separated sheet with one header line.
+
+    Args:
+        path: the sheet. Empty cells are absent; lines that are empty or begin with ``#`` are skipped.
+        model: the row's model; its first field is the id.
+
+    Returns:
+        Rows by id, in the sheet's order.
+
+    Raises:
+        DiffSignError: naming the sheet and the line, for an unknown or missing column, a row of
+            another length, a value out of range, a repeated id, or a sheet without rows.
+    """
+    path = require_file(path, "sheet")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DiffSignError(
+            f"sheet '{path}' is not UTF-8 text ({error.reason}); save it as tab-separated text."
+        ) from error
+    numbered = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
+    lines = list(csv.reader((line for _, line in numbered), delimiter="\t"))
+    if not lines:
+        raise DiffSignError(
+            f"sheet '{path}' is empty; its first line must name the columns {', '.join(model.model_fields)}."
+        )
+    header, known = [name.strip() for name in lines[0]], list(model.model_fields)
+    for column in header:
+        if column not in known:
+            hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
+            raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
+    if len(set(header)) != len(header):
+        raise DiffSignError(f"sheet '{path}': a column is named twice.")
+    rows: dict[str, Row] = {}
+    for (number, _), cells in zip(numbered[1:], lines[1:], strict=True):
+        where = f"sheet '{path}', line {number}"
+        if len(cells) > len(header):
+            raise DiffSignError(
+                f"{where}: {len(cells)} cells for {len(header)} columns; cells are separated by one tab."
+            )
+        values = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
+        row = parse(model, values, where)
+        key = getattr(row, known[0])
+        twin = next((other for other in rows if other.lower() == key.lower()), None)
+        if twin is not None:
+            raise DiffSignError(f"{where}: the {known[0]} '{key}' appears twice (ids differ by more than their case).")
+        rows[key] = row
+    if not rows:
+        raise DiffSignError(f"sheet '{path}' has a header but no rows; add one line for each {known[0]}.")
+    return rows

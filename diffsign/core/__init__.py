@@ -1,1 +1,0 @@
-"""What the stages share: records, cameras, bodies, settings, and how files are written."""

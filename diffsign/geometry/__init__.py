@@ -1,0 +1,1 @@
+"""Cameras, rotations and SMPL-X's joint tree."""

@@ -1,0 +1,1 @@
+"""Families of diffusion weights: finding, checking, loading, LoRA."""

@@ -1,0 +1,146 @@
+"""What weight files hold, without loading them: names and shapes, and whether the file is whole."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from pathlib import Path
+
+from diffsign.errors import DiffSignError
+from diffsign.files import require_file
+
+#: Shapes of the tensors of a file, by name; names of nested dictionaries are joined by dots.
+Shapes = dict[str, tuple[int, ...]]
+
+_LFS_POINTER = b"version https://git-lfs"
+
+
+def read_json(path: Path, what: str) -> dict:
+    """Return the JSON object in ``path``, or raise a sentence that names ``what`` it should be."""
+    path = require_file(path, what)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DiffSignError(f"{what} '{path}' is not JSON ({error}); download it again.") from error
+    if not isinstance(value, dict):
+        raise DiffSignError(f"{what} '{path}' must hold a JSON object; download it again.")
+    return value
+
+
+#: Names of weight files as diffusers and as transformers write them: safetensors first, then what torch pickles.
+DIFFUSERS_STEMS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+TRANSFORMERS_STEMS = ("model.safetensors", "pytorch_model.bin")
+
+
+def weight_names(stems: tuple[str, ...], variant: str | None) -> list[str]:
+    """Return the names a network's weight file may have, the preferred first, the variant before the plain one."""
+    names = []
+    for stem in stems:
+        base, dot, suffix = stem.rpartition(".")
+        names += [f"{base}.{variant}{dot}{suffix}"] if variant else []
+        names.append(stem)
+    return names
+
+
+def weight_files(folder: Path, stems: tuple[str, ...], variant: str | None, what: str) -> list[Path]:
+    """Return the files that hold a network's weights: one, or the shards that an index names.
+
+    Raises:
+        DiffSignError: if there are none, naming where they were looked for.
+    """
+    for name in weight_names(stems, variant):
+        if (folder / name).exists():
+            return [folder / name]
+        index = folder / f"{name}.index.json"
+        if index.exists():
+            shards = set(read_json(index, "index of weights").get("weight_map", {}).values())
+            return [folder / shard for shard in sorted(shards)]
+    raise DiffSignError(f"{what}: '{folder}' holds no weights ({stems[0]}); download the folder again.")
+
+
+def _refuse_pointer(path: Path, what: str) -> None:
+    with path.open("rb") as stream:
+        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise DiffSignError(
+                f"{what} '{path}' is a Git LFS pointer and not the weights; run `git lfs pull` in its repository."
+            )
+
+
+def _safetensors_shapes(path: Path, what: str) -> Shapes:
+    size = path.stat().st_size
+    broken = DiffSignError(f"{what} '{path}' is no safetensors file or its header is damaged; download it again.")
+    with path.open("rb") as stream:
+        head = stream.read(8)
+        if len(head) < 8:
+            raise broken
+        (length,) = struct.unpack("<Q", head)
+        if length > min(size, 1 << 30):
+            raise broken
+        try:
+            header = json.loads(stream.read(length))
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise broken from error
+    if not isinstance(header, dict):
+        raise broken
+    header.pop("__metadata__", None)
+    wanted = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if size < wanted:
+        raise DiffSignError(f"{what} '{path}' is cut short: {size} of {wanted} bytes; download it again.")
+    return {name: tuple(entry["shape"]) for name, entry in header.items()}
+
+
+def _flatten(state: dict, prefix: str = "") -> Shapes:
+    shapes: Shapes = {}
+    for name, value in state.items():
+        if isinstance(value, dict):
+            shapes |= _flatten(value, f"{prefix}{name}.")
+        elif hasattr(value, "shape"):
+            shapes[f"{prefix}{name}"] = tuple(value.shape)
+    return shapes
+
+
+def _bin_shapes(path: Path, what: str) -> Shapes:
+    import pickle
+
+    import torch
+
+    try:
+        mapped = zipfile.is_zipfile(path)
+        state = torch.load(path, map_location="meta" if mapped else "cpu", weights_only=True, mmap=mapped)
+    except (RuntimeError, OSError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DiffSignError(
+            f"{what} '{path}' does not load as a checkpoint of tensors (cut short, damaged, or not weights: "
+            f"{reason[:120]}); download it again."
+        ) from error
+    if not isinstance(state, dict):
+        raise DiffSignError(f"{what} '{path}' holds no state dict; download it again.")
+    return _flatten(state)
+
+
+def read_tensors(path: Path) -> dict:
+    """Return the tensors of a ``.safetensors`` or ``.bin`` file by name, nested as they are in it; code is refused."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def shapes_of(path: Path, what: str) -> Shapes:
+    """Return names and shapes of the tensors in a ``.safetensors`` or ``.bin`` file, having seen that it is whole.
+
+    Nested state dicts come out with dotted names, as safetensors has them. Pickled code is refused.
+
+    Raises:
+        DiffSignError: if the file is missing, empty, cut short, a Git LFS pointer, or holds no tensors.
+    """
+    path = require_file(path, what)
+    _refuse_pointer(path, what)
+    shapes = _safetensors_shapes(path, what) if path.suffix == ".safetensors" else _bin_shapes(path, what)
+    if not shapes:
+        raise DiffSignError(f"{what} '{path}' holds no tensors; download it again.")
+    return shapes

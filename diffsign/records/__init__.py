@@ -1,0 +1,1 @@
+"""What lies between stages: video clips, keypoints, motion, conditioning, manifests, metrics."""

@@ -1,0 +1,104 @@
+"""The manifest of a model family: where every weight that a run needs is on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from diffsign.config.family import ControlName, Family
+from diffsign.config.settings import Settings, parse
+from diffsign.errors import DiffSignError
+from diffsign.files import atomic, require_file
+
+FORMAT, VERSION = "diffsign-family", 1
+
+
+class Located(Settings):
+    """A folder or file of weights that was found and checked."""
+
+    path: str = Field(description="Folder or file on this machine.")
+    id: str = Field(description="Hub id or path that the family names.")
+    commit: str | None = Field(None, description="Commit of the hub's repository.")
+    bytes: int = Field(description="Size of its weights.")
+
+
+class LocatedAdapter(Settings):
+    """An IP-Adapter that was found and checked."""
+
+    weights: Located = Field(description="The checkpoint.")
+    image_encoder: Located = Field(description="The folder of its image encoder.")
+    kind: Literal["plain", "plus", "full"] = Field(description="How it projects the image encoder's output.")
+
+
+class Manifest(Settings):
+    """Where the weights of a family are, and which family they make."""
+
+    name: str
+    architecture: Literal["sd", "sdxl"] = Field(description="Which pipeline of diffusers runs it.")
+    family: Family
+    base: Located
+    vae: Located | None = None
+    controlnets: dict[ControlName, Located] = Field(default_factory=dict)
+    ip_adapter: LocatedAdapter | None = None
+    loras: dict[str, Located] = Field(default_factory=dict)
+    motion_adapter: Located | None = None
+    clip: Located | None = None
+    untrained: bool = Field(
+        False, description="The weights are a stand-in: random, or not trained far enough to be judged."
+    )
+
+
+def save_manifest(path: str | Path, manifest: Manifest) -> None:
+    """Write a manifest as JSON (format ``diffsign-family``)."""
+    values = {"format": FORMAT, "version": VERSION, **manifest.model_dump(mode="json")}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_manifest(path: str | Path) -> Manifest:
+    """Read a manifest written by :func:`save_manifest`.
+
+    Raises:
+        DiffSignError: if it is no manifest, is newer than this code, or names weights that are gone.
+    """
+    path = require_file(path, "family manifest")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DiffSignError(f"family manifest '{path}' is not JSON: {error}.") from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise DiffSignError(f"'{path}' is no family manifest; make it with `diffsign fetch FAMILY {path}`.")
+    version = values.pop("version", 0)
+    if version > VERSION:
+        raise DiffSignError(f"'{path}' has manifest version {version}, newer than {VERSION}; update DiffSign.")
+    manifest = parse(Manifest, values, f"family manifest '{path}'")
+    for part in located(manifest):
+        if not Path(part.path).exists():
+            raise DiffSignError(
+                f"family manifest '{path}': the weights '{part.id}' are no longer at '{part.path}'; "
+                "remove the manifest and fetch the family again."
+            )
+    return manifest
+
+
+def is_untrained(manifest: Manifest) -> bool:
+    """Tell whether the family's own card (``diffsign.json`` in its folder) says that it was never trained."""
+    card = Path(manifest.base.path) / "diffsign.json"
+    if not card.is_file():
+        return False
+    try:
+        return json.loads(card.read_text(encoding="utf-8")).get("trained") is False
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+        raise DiffSignError(f"the family's card '{card}' is not JSON with keys; write the family again.") from error
+
+
+def located(manifest: Manifest) -> list[Located]:
+    """Return every part that the manifest names."""
+    parts = [manifest.base, *manifest.controlnets.values(), *manifest.loras.values()]
+    parts += [part for part in (manifest.vae, manifest.motion_adapter, manifest.clip) if part is not None]
+    if manifest.ip_adapter is not None:
+        parts += [manifest.ip_adapter.weights, manifest.ip_adapter.image_encoder]
+    return parts

@@ -1,0 +1,141 @@
+"""A clip's motion: SMPL-X parameters for every frame, one shape, one camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from diffsign.errors import DiffSignError
+from diffsign.geometry.camera import Camera
+from diffsign.records.archive import load_archive, save_archive
+
+VERSION = 2
+
+#: Parts of a signer, in the order of ``Motion.seen``.
+PARTS = ("body", "left_hand", "right_hand", "face")
+
+#: Pose parameters in the order of SMPL-X's 55 joints, with the joints each holds.
+POSE_JOINTS = {
+    "global_orient": 1,
+    "body_pose": 21,
+    "jaw_pose": 1,
+    "leye_pose": 1,
+    "reye_pose": 1,
+    "left_hand_pose": 15,
+    "right_hand_pose": 15,
+}
+
+
+#: Fields of a motion that have one row a frame.
+PER_FRAME = (*POSE_JOINTS, "expression", "transl", "residual", "valid", "seen", "starts")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """SMPL-X parameters of a clip. Rotations are axis-angle in radians, relative to the parent joint.
+
+    Attributes:
+        global_orient: (T, 1, 3) float32, the pelvis in the world.
+        body_pose: (T, 21, 3) float32.
+        jaw_pose: (T, 1, 3) float32.
+        leye_pose: (T, 1, 3) float32.
+        reye_pose: (T, 1, 3) float32.
+        left_hand_pose: (T, 15, 3) float32, all joints (no PCA), relative to the flat hand.
+        right_hand_pose: (T, 15, 3) float32.
+        expression: (T, E) float32, coefficients of the body file's expression directions.
+        betas: (B,) float32, one shape for the clip.
+        transl: (T, 3) float32, metres, added to every vertex in the world.
+        camera: the clip's camera.
+        fps: frames per second.
+        residual: (T,) float32, robust mean re-projection error of the frame in pixels.
+        valid: (T,) bool, False where the frame's fit is not to be trusted (and was bridged by smoothing).
+        seen: (T, 4) bool, whether body, left hand, right hand and face (:data:`PARTS`) were seen in the frame; a
+            part that was not is interpolated from the frames around it, or at rest.
+        starts: (T,) bool, True where a shot begins: at the first frame and after each cut.
+        body: SHA-256 of the body file that the parameters belong to.
+    """
+
+    global_orient: np.ndarray
+    body_pose: np.ndarray
+    jaw_pose: np.ndarray
+    leye_pose: np.ndarray
+    reye_pose: np.ndarray
+    left_hand_pose: np.ndarray
+    right_hand_pose: np.ndarray
+    expression: np.ndarray
+    betas: np.ndarray
+    transl: np.ndarray
+    camera: Camera
+    fps: float
+    residual: np.ndarray
+    valid: np.ndarray
+    seen: np.ndarray
+    starts: np.ndarray
+    body: str = ""
+
+    def __len__(self) -> int:
+        return len(self.transl)
+
+    @property
+    def full_pose(self) -> np.ndarray:
+        """(T, 55, 3) all rotations in the order of SMPL-X's joints."""
+        return np.concatenate([getattr(self, name) for name in POSE_JOINTS], axis=1)
+
+    def with_pose(self, full_pose: np.ndarray, **changes: object) -> Motion:
+        """Return a copy with the rotations of ``full_pose`` (T, 55, 3), and other fields as given."""
+        bounds = np.cumsum([0, *POSE_JOINTS.values()])
+        parts = {
+            name: full_pose[:, start:stop].astype(np.float32)
+            for name, start, stop in zip(POSE_JOINTS, bounds, bounds[1:], strict=False)
+        }
+        return replace(self, **parts, **changes)  # type: ignore[arg-type]
+
+    def rows(self, frames: slice | Sequence[int]) -> Motion:
+        """Return the motion of those frames alone, in that order."""
+        return replace(self, **{name: getattr(self, name)[frames] for name in PER_FRAME})
+
+    def require_body(self, sha256: str) -> None:
+        """Raise :class:`DiffSignError` if the motion was fitted with another body file than that of ``sha256``."""
+        if self.body and self.body != sha256:
+            raise DiffSignError(
+                f"the motion was fitted with another body file (SHA-256 {self.body[:12]}…, not {sha256[:12]}…); "
+                "give the file it was fitted with, or fit again."
+            )
+
+    @classmethod
+    def rest(cls, frames: int, camera: Camera, fps: float, betas: int, expressions: int, body: str = "") -> Motion:
+        """Return ``frames`` frames of the rest pose with the mean shape at the world's origin."""
+        pose = {name: np.zeros((frames, joints, 3), np.float32) for name, joints in POSE_JOINTS.items()}
+        return cls(
+            **pose,
+            expression=np.zeros((frames, expressions), np.float32),
+            betas=np.zeros(betas, np.float32),
+            transl=np.zeros((frames, 3), np.float32),
+            camera=camera,
+            fps=fps,
+            residual=np.zeros(frames, np.float32),
+            valid=np.ones(frames, bool),
+            seen=np.ones((frames, len(PARTS)), bool),
+            starts=np.arange(frames) == 0,
+            body=body,
+        )
+
+
+def save_motion(path: str | Path, motion: Motion) -> None:
+    """Write a motion to ``.npz`` (format ``diffsign-motion``)."""
+    arrays = {f.name: np.asarray(getattr(motion, f.name)) for f in fields(motion) if f.name != "camera"}
+    save_archive(path, "diffsign-motion", VERSION, arrays | motion.camera.arrays())
+
+
+def load_motion(path: str | Path) -> Motion:
+    """Read a motion written by :func:`save_motion`; raises :class:`DiffSignError` on any other file."""
+    arrays = load_archive(path, "diffsign-motion", VERSION)
+    camera = Camera.from_arrays(arrays)
+    frames = len(arrays["transl"])
+    # Files of version 1 do not say what was seen, and were one shot.
+    arrays.setdefault("seen", np.ones((frames, len(PARTS)), bool))
+    arrays.setdefault("starts", np.arange(frames) == 0)
+    return Motion(camera=camera, fps=float(arrays.pop("fps")), body=str(arrays.pop("body")), **arrays)

@@ -1,0 +1,87 @@
+"""How the signer looks, in numbers for the renderer and in words for a prompt."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from diffsign.avatar.appearance import random_appearance
+from diffsign.config.appearance import Appearance
+from diffsign.config.colour import parse_colour
+
+#: Named colours, sRGB.
+COLOURS = {
+    "black": "#1a1a1c", "dark grey": "#45484d", "grey": "#8b8f96", "light grey": "#c9ccd0", "white": "#ece9e4",
+    "navy blue": "#24384f", "blue": "#2f6fb0", "light blue": "#8fb4d0", "teal": "#2b7f86", "dark green": "#1f5a4a",
+    "green": "#3f8f4f", "olive": "#6f7d3a", "yellow": "#d8a531", "orange": "#c4572e", "red": "#b02a30",
+    "dark red": "#741f2b", "pink": "#b24d6f", "purple": "#5b3a73", "brown": "#6a4a30", "beige": "#cdbfa5",
+    "grey-green": "#a3b39d", "grey-blue": "#7f95a3",
+}  # fmt: skip
+HAIR_COLOURS = {
+    "black": "#181210", "dark brown": "#332017", "brown": "#5a3a22", "light brown": "#7c5431", "dark blond": "#a77b48",
+    "blond": "#c9a56a", "red": "#8a3b1e", "grey": "#8d8a87", "white": "#d5d2cd",
+}  # fmt: skip
+SKIN_TONES = {
+    "fair": "#f2cdb1", "light": "#e8b996", "olive": "#d8a481", "tan": "#c68d66", "brown": "#a9704b", "dark": "#633f2a",
+}  # fmt: skip
+HAIR_STYLES = {
+    "short": "short {} hair",
+    "bob": "{} hair in a bob",
+    "long": "long {} hair",
+    "bun": "{} hair in a bun",
+    "bald": "a shaved head",
+}
+SLEEVES = {
+    "none": "sleeveless",
+    "short": "short-sleeved",
+    "three-quarter": "three-quarter-sleeved",
+    "long": "long-sleeved",
+}
+GREY_HAIR = ("#8d8a87", "#b9b6b2", "#d5d2cd")
+
+
+def nearest_colour(colour: str, names: dict[str, str]) -> str:
+    """Return the name whose colour is nearest to ``#rrggbb`` as eyes see it (CIE Lab)."""
+    values = np.array([[parse_colour(c) for c in (colour, *names.values())]], dtype=np.float32)
+    lab = cv2.cvtColor(values, cv2.COLOR_RGB2LAB)[0]
+    return list(names)[int(np.linalg.norm(lab[1:] - lab[0], axis=1).argmin())]
+
+
+def random_looks(seed: int, noun: str, age: str) -> Appearance:
+    """Return looks that suit a person: cuts of hair by habit, grey hair for the old."""
+    looks = random_appearance(seed)
+    rng = np.random.default_rng([seed, 17])
+    changes = {}
+    female = noun.endswith(("woman", "girl"))
+    if female and looks.hair_style == "bald":
+        changes["hair_style"] = "bob"
+    if not female and looks.hair_style in ("bob", "bun"):
+        changes["hair_style"] = "short"
+    if age == "old":
+        changes["hair"] = changes["brows"] = str(GREY_HAIR[rng.integers(len(GREY_HAIR))])
+    return looks.model_copy(update=changes)
+
+
+def article(words: str) -> str:
+    """Put ``a`` or ``an`` before words."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def caption(noun: str, looks: Appearance) -> str:
+    """Describe a signer in words, such as a prompt would."""
+    hair = HAIR_STYLES[looks.hair_style].format(nearest_colour(looks.hair, HAIR_COLOURS))
+    shirt = f"{nearest_colour(looks.shirt, COLOURS)} {SLEEVES[looks.sleeves]} shirt"
+    background = f"{nearest_colour(looks.background, COLOURS)} background"
+    skin = nearest_colour(looks.skin, SKIN_TONES)
+    return f"{noun} with {skin} skin, {hair}, {article(shirt)}, {article(background)}"
+
+
+def backdrop(looks: Appearance, width: int, height: int, seed: int) -> np.ndarray:
+    """Return a wall (H, W, 3) uint8 sRGB of the background's colour, lit from one side, not quite even."""
+    rng = np.random.default_rng([seed, 23])
+    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    angle = rng.uniform(-0.9, 0.9)
+    light = 1.0 + 0.07 * (np.sin(angle) * x - np.cos(angle) * y) - 0.08 * (x**2 + y**2) / 2
+    stains = cv2.resize(rng.normal(size=(6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    shade = (light + 0.012 * stains)[..., None] * (255 * np.array(parse_colour(looks.background)))
+    return np.clip(np.rint(shade), 0, 255).astype(np.uint8)

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from diffsign.config.sheets import SignerRow, VideoRow, read_sheet
+from diffsign.errors import DiffSignError
+
+
+def sheet(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "sheet.tsv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_rows_keep_order_and_empty_cells_are_absent(tmp_path):
+    rows = read_sheet(sheet(tmp_path, "video\tpath\tstart\nb\tb.mp4\t1.5\n# note\n\na\ta.mp4\t\n"), VideoRow)
+    assert list(rows) == ["b", "a"]
+    assert rows["b"].start == 1.5
+    assert rows["a"].start is None
+
+
+def test_excel_byte_order_mark_and_missing_last_cells(tmp_path):
+    rows = read_sheet(sheet(tmp_path, "video\tpath\tend\na\ta.mp4\n", "utf-8-sig"), VideoRow)
+    assert rows["a"].end is None
+
+
+def test_signers_know_their_kind(tmp_path):
+    rows = read_sheet(
+        sheet(tmp_path, "signer\timage\ttext\na\tx.png; y.png\t\nb\t\ta woman\nc\tx.png\ta woman\n"), SignerRow
+    )
+    assert [row.kind for row in rows.values()] == ["image", "text", "multimodal"]
+    assert rows["a"].image == ["x.png", "y.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "is empty"),
+        ("video\tpath\n", "no rows"),
+        ("video\tpaht\na\ta.mp4\n", "unknown column 'paht' (did you mean 'path'?)"),
+        ("video,path\na,a.mp4\n", "separated by tabs"),
+        ("video\tvideo\tpath\na\ta\ta.mp4\n", "named twice"),
+        ("video\tpath\na\ta.mp4\na\tb.mp4\n", "line 3: the video 'a' appears twice"),
+        ("video\tpath\na\ta.mp4\nA\tb.mp4\n", "appears twice"),
+        ("video\tpath\n../a\ta.mp4\n", "line 2: 'video' is '../a'"),
+        ("video\tpath\nmy video\ta.mp4\n", "'video' is 'my video'"),
+        ("video\tpath\na'b\ta.mp4\n", "'video' is \"a'b\""),
+        ('video\tpath\na"b\ta.mp4\n', "letters, digits"),
+        ("video\tpath\n\ta.mp4\n", "'video' is missing"),
+        ("video\tpath\na\t\n", "'path' is missing"),
+        ("video\tpath\na\ta.mp4\textra\n", "3 cells for 2 columns"),
+        ("video\tpath\tstart\na\ta.mp4\tsoon\n", "'start' is 'soon'"),
+        ("video\tpath\tstart\tend\na\ta.mp4\t3\t2\n", "ends at 2.0 s, not after its start"),
+        ("video\tpath\tcrop\na\ta.mp4\tleft\n", "'crop' is 'left'"),
+    ],
+)
+def test_every_mistake_is_named_with_its_line(tmp_path, text, complaint):
+    with pytest.raises(DiffSignError) as error:
+        read_sheet(sheet(tmp_path, text), VideoRow)
+    assert complaint in str(error.value)
+    assert "sheet.tsv" in str(error.value)
+
+
+def test_a_signer_without_looks_is_refused(tmp_path):
+    with pytest.raises(DiffSignError, match="needs an image, a text, or both"):
+        read_sheet(sheet(tmp_path, "signer\tseed\na\t3\n"), SignerRow)
+
+
+def test_a_sheet_that_is_no_text(tmp_path):
+    path = tmp_path / "sheet.tsv"
+    path.write_bytes(b"PK\x03\x04\xff\xfe\x00\x80")
+    with pytest.raises(DiffSignError, match="not UTF-8"):
+        read_sheet(path, VideoRow)
+
+
+def test_signers_name_loras_with_their_scales(tmp_path):
+    text = "signer\ttext\tlora\na\ta woman\tzwx:0.8; watercolour\nb\t\tzwx\n"
+    rows = read_sheet(sheet(tmp_path, text), SignerRow)
+    assert rows["a"].loras == {"zwx": 0.8, "watercolour": None}
+    assert rows["b"].loras == {"zwx": None} and rows["b"].kind == "text"
+    with pytest.raises(DiffSignError, match=r"line 2: 'lora' is 'zwx:9': expected a LoRA's name"):
+        read_sheet(sheet(tmp_path, "signer\ttext\tlora\na\ta woman\tzwx:9\n"), SignerRow)
