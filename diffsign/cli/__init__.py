@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
+from diffsign.cli.renamed import Commands, Group
 from diffsign.errors import DiffSignError
 
-app = typer.Typer(
+app = Commands(
     name="diffsign",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Turn a video of a person signing into the same signing by a synthetic signer. "

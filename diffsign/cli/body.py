@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from diffsign.cli import app
+from diffsign.cli.renamed import Commands
 
-body_app = typer.Typer(no_args_is_help=True, help="Build the default body file and measure it.")
+body_app = Commands(no_args_is_help=True, help="Build the default body file and measure it.")
 app.add_typer(body_app, name="body")
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from diffsign.cli import app
+from diffsign.cli.renamed import Commands
 
-config_app = typer.Typer(no_args_is_help=True, help="Check a config, or print every key that there is.")
+config_app = Commands(no_args_is_help=True, help="Check a config, or print every key that there is.")
 app.add_typer(config_app, name="config")
 
 

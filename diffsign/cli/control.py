@@ -9,9 +9,10 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
+from diffsign.cli.renamed import Commands
 from diffsign.config.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
 
-control_app = typer.Typer(no_args_is_help=True, help="Make the pictures that condition the diffusion model.")
+control_app = Commands(no_args_is_help=True, help="Make the pictures that condition the diffusion model.")
 app.add_typer(control_app, name="control")
 
 OUT = typer.Argument(help="Clip to write (.mkv).")

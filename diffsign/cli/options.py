@@ -11,6 +11,8 @@ import annotated_types
 import typer
 from pydantic.fields import FieldInfo
 
+from diffsign.cli.renamed import former_flags
+from diffsign.config.renamed import former_names
 from diffsign.config.settings import Settings, is_scalar, parse_flags, plain_type
 
 
@@ -55,6 +57,11 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     )
 
 
+def _former_flags(model: type[Settings]) -> dict[str, str]:
+    names = {old.replace("_", "-"): new.replace("_", "-") for old, new in former_names(model).items()}
+    return {prefix + old: prefix + new for old, new in names.items() for prefix in ("--", "--no-")}
+
+
 def with_settings(model: type[Settings], parameter: str = "settings") -> Callable[[Callable], Callable]:
     """Replace a command's keyword ``parameter`` by one flag for every field of ``model``.
 
@@ -74,6 +81,6 @@ def with_settings(model: type[Settings], parameter: str = "settings") -> Callabl
         options = [_option(name, field) for name, field in model.model_fields.items()]
         run.__signature__ = inspect.Signature([*kept, *options])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in [*kept, *options]}
-        return run
+        return former_flags(_former_flags(model))(run)
 
     return decorate

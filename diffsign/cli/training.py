@@ -10,9 +10,10 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
+from diffsign.cli.renamed import Commands
 from diffsign.config.training import MeasureSettings, TrainDataSettings, TrainSettings
 
-train = typer.Typer(
+train = Commands(
     no_args_is_help=True,
     help="Train the demo diffusion family: data, then text, vae and clip, then diffusion, then export. "
     "Every part goes on from its last checkpoint when it is run again.",

@@ -13,8 +13,9 @@ import types
 import typing
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from diffsign.config.renamed import former_names, renamed, up_to_date
 from diffsign.errors import explain_validation
 
 Model = TypeVar("Model", bound="Settings")
@@ -26,6 +27,12 @@ class Settings(BaseModel):
     """Base of all settings: frozen, unknown keys refused, defaults checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, values: Any) -> Any:
+        """Read files of earlier versions; :func:`parse` warns of old names in what a person writes."""
+        return renamed(values, former_names(cls)) if isinstance(values, dict) else values
 
 
 def plain_type(annotation: Any) -> Any:
@@ -47,7 +54,7 @@ def is_scalar(annotation: Any) -> bool:
 def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
     """Check ``values`` against ``model``; raise one sentence per problem, naming ``where``."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(up_to_date(model, values, where))
     except ValidationError as error:
         raise explain_validation(error, where, known=model.model_fields) from error
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from diffsign.config.family import parse_lora
+from diffsign.config.renamed import former_names, renamed
 from diffsign.config.settings import Settings, parse
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import require_file
@@ -133,13 +134,14 @@ def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
         raise DiffSignError(
             f"sheet '{path}' is empty; its first line must name the columns {', '.join(model.model_fields)}."
         )
-    header, known = [name.strip() for name in lines[0]], list(model.model_fields)
+    known, columns = list(model.model_fields), [name.strip() for name in lines[0]]
+    if len(set(columns)) != len(columns):
+        raise DiffSignError(f"sheet '{path}': a column is named twice.")
+    header = list(renamed(dict.fromkeys(columns), former_names(model), f"sheet '{path}'"))
     for column in header:
         if column not in known:
             hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
             raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
-    if len(set(header)) != len(header):
-        raise DiffSignError(f"sheet '{path}': a column is named twice.")
     rows: dict[str, Row] = {}
     for (number, _), cells in zip(numbered[1:], lines[1:], strict=True):
         where = f"sheet '{path}', line {number}"
