@@ -11,7 +11,7 @@ from pathlib import Path
 from diffsign.errors import DiffSignError
 
 #: Suffixes of pictures that are looked for in folders.
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 
 
 @contextmanager
