@@ -23,8 +23,8 @@ from diffsign.body.model import load_body
 from diffsign.files import atomic
 from diffsign.fit.detectors import both_sides
 from diffsign.fit.points import reduced
+from diffsign.geometry.kinematics import world_rotations
 from diffsign.geometry.rotations import rotvec_to_rotmat
-from diffsign.geometry.skeleton import world_transforms
 from diffsign.records.keypoints import LEFT_HAND, NAMES, load_keypoints
 from diffsign.synthetic.truth import load_truth
 
@@ -65,7 +65,7 @@ def main() -> None:
         if vertices is None or recipe is None:
             parser.error(f"{path} is not the truth of a synthetic signer")
         solid = definition.joint_weights @ truth.joints + definition.vertex_weights @ vertices[:, definition.used]
-        turned, _ = world_transforms(rotvec_to_rotmat(recipe.rotvecs.astype(float)), np.zeros((1, 55, 3)))
+        turned = world_rotations(rotvec_to_rotmat(recipe.rotvecs.astype(float)))
         seen = camera.to_camera(solid)
         gain = np.zeros((*seen.shape[:2], 2, 3))
         gain[..., 0, 0] = gain[..., 1, 1] = camera.K[0, 0] / seen[..., 2]

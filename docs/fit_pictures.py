@@ -26,11 +26,12 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
-from diffsign.avatar.surfaces import vertex_normals
 from diffsign.body.model import Body, load_body
 from diffsign.errors import DiffSignError
-from diffsign.evaluate.retargeting import bend_angles, vertex_error
+from diffsign.evaluate.retargeting import vertex_error
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.hand import finger_angles
+from diffsign.geometry.meshes import vertex_normals
 from diffsign.records.clip import read_clip
 from diffsign.records.motion import Motion, load_motion
 from diffsign.synthetic.truth import Truth, load_truth
@@ -90,7 +91,7 @@ class Case:
         out = {}
         for hand, start in zip(HANDS, (25, 46), strict=True):
             part = slice(start, start + 21)
-            error = np.abs(bend_angles(found[:, part]) - bend_angles(real[:, part])).mean(1)
+            error = np.degrees(np.abs(finger_angles(found[:, part]) - finger_angles(real[:, part]))).mean(1)
             out[hand] = np.where(self.motion.seen[:, SEEN[hand]], error, np.nan)
         return out
 

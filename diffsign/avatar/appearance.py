@@ -20,6 +20,7 @@ from diffsign.avatar.surfaces import Shell, Solid, ball, clip, fit_sphere, smoot
 from diffsign.body.model import Body
 from diffsign.config.appearance import Appearance
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.meshes import face_normals
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.records.keypoints import FACE
 from diffsign.records.motion import Motion
@@ -150,8 +151,7 @@ def _skin(rest: Rest, appearance: Appearance, hidden: np.ndarray, seed: int) -> 
     faces, regions = rest.faces, rest.regions
     keep = ~hidden[faces].all(axis=1) & (rest.regions != "eye")
     faces, regions = faces[keep], regions[keep]
-    corners = rest.vertices[faces]
-    front = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] > 0
+    front = face_normals(rest.vertices, faces)[:, 2] > 0
     front |= np.isin(regions, ("lips", "brow"))
     material = np.where(front & np.isin(regions, ("head", "scalp", "lips", "brow", "neck")), 1, 0)
     material[regions == "mouth"] = 2
@@ -163,7 +163,7 @@ def _skin(rest: Rest, appearance: Appearance, hidden: np.ndarray, seed: int) -> 
     used, compact = np.unique(faces, return_inverse=True)
     compact = compact.reshape(-1, 3)
     identity = smoothing(faces, len(rest.vertices), 0)[used]
-    mesh = Mesh("body", compact, materials, material, uv=face_map.uv(corners))
+    mesh = Mesh("body", compact, materials, material, uv=face_map.uv(rest.vertices[faces]))
     return mesh, Shell(identity, compact, np.zeros(len(used), np.float32))
 
 

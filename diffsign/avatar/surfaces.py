@@ -10,19 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Return unit normals (..., V, 3), weighted by area, of vertices (..., V, 3) and faces (F, 3)."""
-    corners = vertices[..., faces, :]
-    across = np.cross(corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :])
-    count = vertices.shape[-2]
-    gather = sparse.csr_matrix(
-        (np.ones(faces.size, np.float32), (faces.ravel(), np.repeat(np.arange(len(faces)), 3))),
-        shape=(count, len(faces)),
-    )
-    flat = np.moveaxis(across, -2, 0).reshape(len(faces), -1)
-    normals = np.moveaxis((gather @ flat).reshape(count, *across.shape[:-2], 3), 0, -2)
-    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
+from diffsign.geometry.alignment import best_rotation
+from diffsign.geometry.meshes import vertex_normals
 
 
 def smoothing(faces: np.ndarray, count: int, rounds: int) -> sparse.csr_matrix:
@@ -132,10 +121,8 @@ class Solid:
     def positions(self, vertices: np.ndarray) -> np.ndarray:
         """Return (T, N, 3) float32 for body vertices (T, V, 3)."""
         patch = vertices[:, self.anchors].astype(np.float64)
-        centre, rest_centre = patch.mean(axis=1, keepdims=True), self.rest.mean(axis=0)
-        u, _, vt = np.linalg.svd(np.swapaxes(patch - centre, 1, 2) @ (self.rest - rest_centre))
-        u[..., -1] *= np.sign(np.linalg.det(u @ vt))[:, None]
-        return ((self.points - rest_centre) @ np.swapaxes(u @ vt, 1, 2) + centre).astype(np.float32)
+        turned = (self.points - self.rest.mean(axis=0)) @ np.swapaxes(best_rotation(self.rest, patch), 1, 2)
+        return (turned + patch.mean(axis=1, keepdims=True)).astype(np.float32)
 
 
 def ball(polar: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

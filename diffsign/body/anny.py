@@ -22,7 +22,9 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from diffsign.errors import DiffSignError, nearest
-from diffsign.geometry.skeleton import JOINTS, world_transforms
+from diffsign.geometry import kinematics
+from diffsign.geometry.alignment import best_rotation
+from diffsign.geometry.skeleton import JOINTS
 
 #: Anny's axes to SMPL-X's: (x, y, z) becomes (x, z, −y).
 AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -87,7 +89,7 @@ def frame(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
 def world_rotations(rotvecs: np.ndarray) -> np.ndarray:
     """Return world rotations (T, 55, 3, 3) of joints rotated by ``rotvecs`` (T, 55, 3) relative to their parents."""
     local = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
-    return world_transforms(local, np.zeros((1, len(JOINTS), 3)))[0]
+    return kinematics.world_rotations(local)
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,7 @@ class AnnyBody:
         length = np.linalg.norm(moved, axis=1)
         chin = length > 0.6 * length.max()
         before, after = rest[chin, 1:], (rest + moved)[chin, 1:]
-        u, _, v = np.linalg.svd((before - before.mean(0)).T @ (after - after.mean(0)))
-        rotation = (u @ v).T
+        rotation = best_rotation(before, after)
         centre = np.linalg.solve(np.eye(2) - rotation, after.mean(0) - rotation @ before.mean(0))
         cheek = np.flatnonzero((rest[:, 0] > 0.045) & (length < 0.1 * length.max()))
         left = cheek[np.linalg.norm(rest[cheek, 1:] - centre, axis=1).argmin()]

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from diffsign.body.anny import AnnyBody
+from diffsign.geometry.meshes import face_normals
 from diffsign.geometry.skeleton import JOINTS
 
 #: iBUG point to where it was seen, in millimetres, SMPL-X axes, pelvis at the origin: the signer's right half.
@@ -124,8 +125,7 @@ class FaceSurface:
         self.inside = np.zeros(len(vertices), dtype=bool)
         for part in (anny.dominant("eye.L"), anny.dominant("eye.R"), anny.tongue):
             self.inside[place[part]] = True
-        corners = vertices[self.faces]
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal = face_normals(vertices, self.faces)
         head = weights[:, [JOINTS.index("head"), JOINTS.index("jaw")]].sum(axis=1) > 0.5
         forward = normal[:, 2] > -0.3 * np.linalg.norm(normal, axis=1)
         self.front = np.flatnonzero(head[self.faces].all(1) & ~self.inside[self.faces].any(1) & forward)

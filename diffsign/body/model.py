@@ -20,7 +20,8 @@ from scipy.spatial.transform import Rotation
 
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
-from diffsign.geometry.skeleton import FINGERS, JOINTS, world_transforms
+from diffsign.geometry.kinematics import forward, world_rotations
+from diffsign.geometry.skeleton import FINGERS, JOINTS
 from diffsign.records.keypoints import BODY_NAMES, COUNT, NAMES
 from diffsign.records.motion import Motion
 
@@ -211,9 +212,9 @@ class Body:
     def head_turn(self, motion: Motion) -> np.ndarray:
         """Return by how much the head is turned from the camera (T,), radians, positive to the signer's left."""
         rotations = Rotation.from_rotvec(motion.full_pose.reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
-        world, _ = world_transforms(rotations, np.zeros((1, 55, 3)))
-        forward = world[:, JOINTS.index("head"), :, 2] @ motion.camera.R.T
-        return np.arctan2(forward[:, 0], -forward[:, 2])
+        world = world_rotations(rotations)
+        ahead = world[:, JOINTS.index("head"), :, 2] @ motion.camera.R.T
+        return np.arctan2(ahead[:, 0], -ahead[:, 2])
 
     def _pose(self, motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Joints (T, 55, 3), transforms (T, 55, 3, 4), coefficients (T, B + E), pose features (T, P)."""
@@ -222,7 +223,7 @@ class Body:
         coefficients = np.concatenate([np.tile(betas, (frames, 1)), expression], axis=1).astype(np.float32)
         rest = self._arrays["joints"] + np.tensordot(coefficients, self._arrays["joint_directions"], axes=(1, 2))
         local = Rotation.from_rotvec(motion.full_pose.reshape(-1, 3)).as_matrix().reshape(frames, 55, 3, 3)
-        world, joints = world_transforms(local, rest)
+        world, joints = forward(local, rest)
         offset = joints - np.einsum("tjab,tjb->tja", world, rest)
         transforms = np.concatenate([world, offset[..., None]], axis=-1).astype(np.float32)
         feature = (local[:, 1:] - np.eye(3)).reshape(frames, -1)[:, self._arrays["corrective_rows"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffsign.clean.scale import NUMBER
+from diffsign.geometry.paths import cheapest_path
 from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 
 #: Elbows and wrists of the body.
@@ -62,15 +63,8 @@ def find_swaps(
         cost[:, 1] += _distance(left[:, :1], at_right, metre) + _distance(right[:, :1], at_left, metre)
     same = _distance(left[1:], left[:-1], metre) + _distance(right[1:], right[:-1], metre)
     crossed = _distance(left[1:], right[:-1], metre) + _distance(right[1:], left[:-1], metre)
-    total, came_from = cost[0], np.zeros((len(present), 2), dtype=int)
-    for t in range(1, len(present)):
-        step = total[:, None] + np.array([[same[t - 1], crossed[t - 1]], [crossed[t - 1], same[t - 1]]])
-        came_from[t] = step.argmin(axis=0)
-        total = step.min(axis=0) + cost[t]
-    state = int(total.argmin())
-    for t in range(len(present) - 1, -1, -1):
-        swapped[present[t]] = bool(state)
-        state = came_from[t, state]
+    change = np.stack([np.stack([same, crossed], axis=-1), np.stack([crossed, same], axis=-1)], axis=-1)
+    swapped[present] = cheapest_path(cost, change) == 1
     return swapped
 
 

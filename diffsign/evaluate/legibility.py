@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffsign.geometry.hand import FINGER_JOINTS, finger_angles
 from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
 PARTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
 #: Nose, neck, shoulders, elbows, wrists, eyes and ears of BODY_25: what a signing video shows.
 UPPER_BODY = [*range(8), 15, 16, 17, 18]
-#: Parent, joint and child of the 15 finger joints, the wrist being 0.
-FINGER_JOINTS = np.array(
-    [(0 if k == 0 else base + k - 1, base + k, base + k + 1) for base in (1, 5, 9, 13, 17) for k in range(3)]
-)
 #: iBUG 68: outer corners of the eyes, middle of the inner lips, brows, eyes.
 OUTER_EYES = (36, 45)
 INNER_LIPS = (62, 66)
@@ -92,22 +89,6 @@ def part_agreement(
     correct = ((distance <= alpha) & both).sum(1) / count
     error = np.where(both, distance, 0.0).sum(1) / count
     return PartAgreement(np.where(usable, correct, np.nan), np.where(usable, error, np.nan))
-
-
-def finger_angles(hand: np.ndarray) -> np.ndarray:
-    """Bend of the 15 finger joints.
-
-    Args:
-        hand: (..., 21, D), positions in 2D or 3D, OpenPose order.
-
-    Returns:
-        (..., 15) radians, 0 where the finger is straight; thumb to little finger, knuckle to tip.
-    """
-    parent, joint, child = (hand[..., FINGER_JOINTS[:, k], :] for k in range(3))
-    into, out = joint - parent, child - joint
-    norms = np.linalg.norm(into, axis=-1) * np.linalg.norm(out, axis=-1)
-    cosine = (into * out).sum(-1) / np.where(norms > 0, norms, 1.0)
-    return np.arccos(np.clip(np.where(norms > 0, cosine, 1.0), -1.0, 1.0))
 
 
 def has_world(keypoints: Keypoints, part: str) -> bool:

@@ -14,6 +14,7 @@ from diffsign.fit.priors import bending
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES, Targets
 from diffsign.fit.unseen import spread, steps_between
+from diffsign.geometry.paths import cheapest_path
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.keypoints import NAMES
 
@@ -41,7 +42,7 @@ def place_arms(objective: Objective, state: State) -> State:
         shoulders, elbows = arm_rotations(np.swapaxes(inner, -1, -2), sign)
         cost = penalty + prior_cost(objective, rotations[frames], shoulder, elbow, shoulders, elbows)
         steps = steps_between(frames, objective.targets.starts)
-        path = cheapest_path(cost, directions.reshape(*directions.shape[:2], 6), steps)
+        path = steady_path(cost, directions.reshape(*directions.shape[:2], 6), steps)
         rows = np.arange(len(frames))
         rotations[frames, shoulder], rotations[frames, elbow] = shoulders[rows, path], elbows[rows, path]
         arm = [shoulder, elbow]
@@ -117,18 +118,10 @@ def prior_cost(
     return (objective.body.term(pose).value + bending(pose).value).reshape(n, count)
 
 
-def cheapest_path(cost: np.ndarray, features: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+def steady_path(cost: np.ndarray, features: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Return (n,) the choices whose cost (n, C) and squared changes of ``features`` (n, C, F) are least in sum.
 
     Changes count by the frames between, ``gaps`` (n − 1,): not at all where they are infinite.
     """
-    total, back = cost[0], []
-    for t in range(1, len(cost)):
-        change = np.sum((features[t][:, None] - features[t - 1][None]) ** 2, -1)
-        reached = total[None] + CHANGE_COST / gaps[t - 1] * change * 4
-        back.append(reached.argmin(1))
-        total = cost[t] + reached.min(1)
-    path = [int(total.argmin())]
-    for step in reversed(back):
-        path.append(int(step[path[-1]]))
-    return np.array(path[::-1])
+    change = np.sum((features[:-1, :, None] - features[1:, None]) ** 2, -1)
+    return cheapest_path(cost, 4 * CHANGE_COST / gaps[:, None, None] * change)

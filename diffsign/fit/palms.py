@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from diffsign.config.fit import BARE
-from diffsign.fit.arms import cheapest_path
+from diffsign.fit.arms import steady_path
 from diffsign.fit.fingers import place_fingers
 from diffsign.fit.hinges import HANDS
 from diffsign.fit.objective import Objective
@@ -74,7 +74,7 @@ def place_hand(objective: Objective, state: State, part: slice, first: int, wris
     # The wrist is compared in the world, where a moving forearm does not count as change.
     world = objective.pose(hands).rotations[:, wrist].reshape(len(frames), KEPT, 9)
     starts = objective.targets.starts
-    path = cheapest_path(cost.reshape(len(frames), KEPT) / 25.0, world, steps_between(frames, starts))
+    path = steady_path(cost.reshape(len(frames), KEPT) / 25.0, world, steps_between(frames, starts))
     rotations = state.rotations.copy()
     rotations[frames[:, None], joints] = found[np.arange(len(frames)), path]
     known = np.isin(np.arange(len(rotations)), frames)

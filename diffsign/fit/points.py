@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from diffsign.geometry.kinematics import forward, linear_positions
 from diffsign.geometry.rotations import cross_matrix
 
 if TYPE_CHECKING:
@@ -229,14 +230,7 @@ class PointModel:
         joints = self.rest_joints(betas) + np.einsum(
             "jce,te->tjc", self.joint_dirs[..., self.n_betas :], expression, optimize=True
         )
-        world = np.empty((frames, JOINTS, 3, 3))
-        centres = np.empty((frames, JOINTS, 3))
-        world[:, 0], centres[:, 0] = rotations[:, 0], joints[:, 0] + transl
-        for j in range(1, JOINTS):
-            parent = self.parents[j]
-            world[:, j] = world[:, parent] @ rotations[:, j]
-            bone = joints[:, j] - joints[:, parent]
-            centres[:, j] = centres[:, parent] + (world[:, parent] @ bone[..., None])[..., 0]
+        world, centres = forward(rotations, joints, transl)
         offsets = centres - (world @ joints[..., None])[..., 0]
         local = self.part_rest + self.part_dirs[..., : self.n_betas] @ betas
         local = local + np.einsum("nce,te->tnc", self.part_dirs[..., self.n_betas :], expression, optimize=True)
@@ -287,12 +281,7 @@ class PointModel:
         return out
 
     def _linear_jacobian(self, posed: Posed, joint_dirs: np.ndarray, part_dirs: np.ndarray) -> np.ndarray:
-        frames = len(posed.points)
-        centre = np.empty((frames, JOINTS, 3, joint_dirs.shape[-1]))
-        centre[:, 0] = joint_dirs[0]
-        for j in range(1, JOINTS):
-            parent = self.parents[j]
-            centre[:, j] = centre[:, parent] + posed.rotations[:, parent] @ (joint_dirs[j] - joint_dirs[parent])
+        centre = linear_positions(posed.rotations, joint_dirs)
         offset = centre - posed.rotations @ joint_dirs
         parts = posed.rotations[:, self.part_joint] @ part_dirs
         parts += self.part_weight[:, None, None] * offset[:, self.part_joint]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.meshes import face_normals
 
 #: Draws of noise for a pixel's area of surface, seen from the front at the signer's distance. More make the noise
 #: move more evenly, at more time.
@@ -77,8 +78,7 @@ class SurfaceNoise:
 
     def __init__(self, faces: np.ndarray, vertices: np.ndarray, view: View, channels: int, seed: int) -> None:
         self.view = view
-        corners = vertices[faces].astype(np.float64)
-        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+        areas = np.linalg.norm(face_normals(vertices.astype(np.float64), faces), axis=1) / 2
         depth = float(np.median(view.camera.to_camera(vertices.astype(np.float64))[:, 2]))
         K, (across, down) = view.camera.K, view.scale
         cell = (depth * view.factor) ** 2 / (K[0, 0] * across * K[1, 1] * down)
@@ -98,8 +98,8 @@ class SurfaceNoise:
         Args:
             vertices: (V, 3) metres in the world.
         """
-        corners = self.view.camera.to_camera(vertices.astype(np.float64))[self.faces]
-        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        seen = self.view.camera.to_camera(vertices.astype(np.float64))
+        corners, normals = seen[self.faces], face_normals(seen, self.faces)
         facing = ((normals * corners[:, 0]).sum(1) < 0) & (corners[..., 2].min(1) > 0.01)
         kept = np.flatnonzero(facing[self.triangles])
         points = np.einsum("nk,nkc->nc", self.weights[kept], corners[self.triangles[kept]])

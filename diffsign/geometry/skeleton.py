@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 
 #: Names as in ``smplx.joint_names``.
@@ -55,25 +53,3 @@ MIRROR: list[int] = [
     JOINTS.index(name.replace("left_", "right_", 1) if name.startswith("left_") else name.replace("right_", "left_", 1))
     for name in JOINTS
 ]
-
-
-def world_transforms(local: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Follow the joint tree from rotations relative to the parents to the world.
-
-    Args:
-        local: (T, 55, 3, 3) rotation of each joint relative to its parent.
-        rest: (T or 1, 55, 3) joints at rest.
-
-    Returns:
-        rotations (T, 55, 3, 3) and joints (T, 55, 3) in the world; the pelvis stays where it rests.
-    """
-    rotations = np.empty_like(local)
-    joints = np.empty((len(local), len(JOINTS), 3))
-    for joint, parent in enumerate(PARENTS):
-        if parent < 0:
-            rotations[:, joint], joints[:, joint] = local[:, joint], rest[:, joint]
-            continue
-        rotations[:, joint] = rotations[:, parent] @ local[:, joint]
-        offset = rest[:, joint] - rest[:, parent]
-        joints[:, joint] = joints[:, parent] + (rotations[:, parent] @ offset[..., None])[..., 0]
-    return rotations, joints

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from diffsign.geometry.paths import cheapest_path
 from diffsign.synthetic.kinematics import ELBOW, SHOULDER, WRIST, Skeleton, unit
 from diffsign.synthetic.solids import Column
 
@@ -117,21 +118,6 @@ class _Arm:
         return np.array([1.0 if self.side == "left" else -1.0, 0.0, 0.0])
 
 
-def _smooth_path(cost: np.ndarray, stiffness: float) -> np.ndarray:
-    """Indices (T,) of the cheapest path through ``cost`` (T, N) when a change of one step costs ``stiffness``."""
-    steps = np.arange(cost.shape[1])
-    change = stiffness * (steps[:, None] - steps) ** 2
-    total, came_from = cost[0], []
-    for row in cost[1:]:
-        ways = total[:, None] + change
-        came_from.append(ways.argmin(axis=0))
-        total = ways.min(axis=0) + row
-    path = [int(total.argmin())]
-    for back in reversed(came_from):
-        path.append(int(back[path[-1]]))
-    return np.array(path[::-1])
-
-
 def reach(
     skeleton: Skeleton,
     side: str,
@@ -171,7 +157,9 @@ def reach(
     middle = (elbows + target[:, None]) / 2
     inside = np.maximum(0.05 - torso.distance(elbows), 0) + np.maximum(0.05 - torso.distance(middle), 0)
     cost = (excess**2).sum(axis=-1) / 15**2 + ((SWIVELS - EASY_SWIVEL) / 40) ** 2 + (inside / 0.02) ** 2
-    swivel = SWIVELS[_smooth_path(cost, stiffness=0.5 * (fps / 24) ** 2)]
+    steps = np.arange(count)
+    change = 0.5 * (fps / 24) ** 2 * (steps[:, None] - steps) ** 2
+    swivel = SWIVELS[cheapest_path(cost, change)]
     swivel = gaussian_filter1d(swivel.astype(float), 0.06 * fps, mode="nearest")
     solved, _ = arm.solve(collar, shoulder, target, hand, swivel)
     low, high = np.array([FOREARM_TURN, WRIST_BEND, WRIST_LEAN]).T

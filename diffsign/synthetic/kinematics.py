@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from diffsign.geometry.skeleton import JOINTS, PARENTS
+from diffsign.geometry.kinematics import forward
+from diffsign.geometry.skeleton import JOINTS
 
 SIDES = ("left", "right")
 PELVIS, SPINE1, SPINE2, SPINE3, NECK, HEAD, JAW = (
@@ -82,16 +83,7 @@ class Skeleton:
         Returns:
             Joint positions (..., 55, 3) in metres and orientations (..., 55, 3, 3), in the world.
         """
-        positions = np.empty((*rotations.shape[:-2], 3))
-        orientations = np.empty_like(rotations)
-        for joint, parent in enumerate(PARENTS):
-            if parent < 0:
-                positions[..., joint, :] = self.joints[joint]
-                orientations[..., joint, :, :] = rotations[..., joint, :, :]
-                continue
-            bone = self.joints[joint] - self.joints[parent]
-            positions[..., joint, :] = positions[..., parent, :] + orientations[..., parent, :, :] @ bone
-            orientations[..., joint, :, :] = orientations[..., parent, :, :] @ rotations[..., joint, :, :]
+        orientations, positions = forward(rotations, self.joints)
         return positions, orientations
 
     def fingertips(self, positions: np.ndarray, orientations: np.ndarray) -> np.ndarray:

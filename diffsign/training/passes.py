@@ -15,9 +15,10 @@ import numpy as np
 from diffsign.avatar.appearance import Outfit
 from diffsign.avatar.face_paint import FaceMap
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.meshes import vertex_normals
 from diffsign.models.control_pictures import canny_picture, depth_picture, depth_range
 from diffsign.training.attributes import COLOURS, Look
-from diffsign.training.raster import Raster, rasterise, vertex_normals
+from diffsign.training.raster import Raster, rasterise
 
 #: Pixels on a side of labels and light; controls and pictures have half as many.
 FINE = 512

@@ -115,14 +115,3 @@ def _fill(
     which = part[row]
     key = ((near[row, pixel].astype(np.float64) * 2**26).astype(np.uint64) << np.uint64(32)) | which.astype(np.uint64)
     np.maximum.at(buffer, (low[which, 1] + dy[pixel]) * width + low[which, 0] + dx[pixel], key)
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Return unit normals (V, 3) of a mesh, faces weighted by their area."""
-    corners = vertices[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(vertices)
-    for corner in range(3):
-        for axis in range(3):
-            total[:, axis] += np.bincount(faces[:, corner], weights=normal[:, axis], minlength=len(vertices))
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)

@@ -4,10 +4,11 @@ from scipy import sparse
 from scipy.spatial.transform import Rotation
 
 from diffsign.avatar.face_paint import FaceMap
-from diffsign.avatar.surfaces import Shell, Solid, ball, clip, fit_sphere, smoothing, subdivide, vertex_normals
+from diffsign.avatar.surfaces import Shell, Solid, ball, clip, fit_sphere, smoothing, subdivide
 from diffsign.config.appearance import Appearance
 from diffsign.config.settings import parse
 from diffsign.errors import DiffSignError
+from diffsign.geometry.meshes import vertex_normals
 
 POINTS, FACES, _ = ball(np.linspace(0, np.pi, 24), 48)
 

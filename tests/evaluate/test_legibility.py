@@ -5,13 +5,13 @@ from small_clips import make_hand, make_keypoints
 from diffsign.evaluate.legibility import (
     correlation,
     face_signals,
-    finger_angles,
     found,
     handshape_error,
     part_agreement,
     redetected,
     scale_to,
 )
+from diffsign.geometry.hand import finger_angles
 from diffsign.records.keypoints import COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
 
@@ -94,13 +94,6 @@ def test_lost_hands_are_not_scored_but_left_out() -> None:
     agreement = part_agreement(keypoints, lost, "right_hand")
     assert np.isnan(agreement.error).tolist() == [False, True, False, True, False]
     assert np.isnan(handshape_error(keypoints, lost, "right_hand")).sum() == 2
-
-
-def test_finger_angles_are_the_bends_that_made_the_hand() -> None:
-    angles = finger_angles(make_hand(0.4)).reshape(5, 3)
-    assert angles == pytest.approx(0.4, abs=1e-9)
-    assert finger_angles(make_hand(0.0)) == pytest.approx(0, abs=1e-6)
-    assert finger_angles(np.zeros((21, 3))) == pytest.approx(0), "coincident points are straight, not NaN"
 
 
 def test_handshape_error_in_3d_is_the_bend_and_blind_to_rotation() -> None:

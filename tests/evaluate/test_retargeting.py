@@ -8,8 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from diffsign.evaluate.retargeting import (
     acceleration_error,
-    align,
-    bend_angles,
     finger_error,
     joint_error,
     vertex_error,
@@ -41,13 +39,6 @@ def test_a_mirror_image_is_not_forgiven():
     assert vertex_error(POINTS * [-1, 1, 1], POINTS).min() > 100
 
 
-def test_alignment_agrees_with_scipy():
-    noisy = POINTS + 0.1 * RNG.standard_normal(POINTS.shape)
-    for found, truth, ours in zip(noisy, POINTS, align(noisy, POINTS), strict=True):
-        a, b = found - found.mean(0), truth - truth.mean(0)
-        assert np.allclose(Rotation.align_vectors(b, a)[0].apply(a) + truth.mean(0), ours)
-
-
 def hands(angle: float) -> np.ndarray:
     """Keypoints whose index fingers bend by ``angle`` degrees at the middle joint; the rest is straight."""
     points = np.zeros((1, COUNT, 3))
@@ -64,8 +55,6 @@ def hands(angle: float) -> np.ndarray:
 
 
 def test_bends_in_degrees():
-    bends = bend_angles(hands(50)[:, LEFT_HAND])[0].reshape(5, 3)
-    assert np.allclose(bends[0], 0, atol=1e-6) and np.allclose(bends[1, 1:], [50, 0], atol=1e-6)
     assert finger_error(hands(50), hands(20))[0] == pytest.approx(30 / 15)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from diffsign.fit.points import PointModel
 from diffsign.fit.priors import HandPrior
+from diffsign.geometry.alignment import align
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.rotations import rotvec_to_rotmat
 from diffsign.records.keypoints import Keypoints
@@ -58,7 +59,4 @@ def seen(model: PointModel, motion: Motion, world: bool = True) -> Keypoints:
 
 def aligned_error(found: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean distance in mm after the best rotation and translation of each frame."""
-    a, b = found - found.mean(1, keepdims=True), truth - truth.mean(1, keepdims=True)
-    u, _, v = np.linalg.svd(np.swapaxes(a, 1, 2) @ b)
-    u[..., -1] *= np.sign(np.linalg.det(u @ v))[:, None]
-    return float(1000 * np.linalg.norm(a @ (u @ v) - b, axis=-1).mean())
+    return float(1000 * np.linalg.norm(align(found, truth) - truth, axis=-1).mean())

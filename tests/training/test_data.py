@@ -7,11 +7,12 @@ import pytest
 
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.meshes import vertex_normals
 from diffsign.training.attributes import CHOICES, COLOURS, Look
 from diffsign.training.data import Frames, mixed, save_shard, words
 from diffsign.training.measure import obeyed
 from diffsign.training.passes import LABEL, Passes, light, palette_of
-from diffsign.training.raster import rasterise, vertex_normals
+from diffsign.training.raster import rasterise
 
 
 @pytest.fixture
