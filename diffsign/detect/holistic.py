@@ -11,9 +11,10 @@ import numpy as np
 
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.hands import SHOULDERS, HandNetwork, HandTracker
-from diffsign.detect.layout import HEAD, inside, to_body25, to_openpose
+from diffsign.detect.layout import HEAD, inside, to_openpose
 from diffsign.errors import DiffSignError
 from diffsign.records.keypoints import BODY, COUNT, LEFT_HAND, RIGHT_HAND
+from diffsign.records.landmarks import to_body25
 
 log = logging.getLogger(__name__)
 

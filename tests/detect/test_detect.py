@@ -13,13 +13,14 @@ import pytest
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.hands import LEFT, RIGHT, Hand, HandTracker, place_of
 from diffsign.detect.holistic import require_network
-from diffsign.detect.layout import BODY_LANDMARKS, FACE_LANDMARKS, to_body25, to_openpose
+from diffsign.detect.layout import to_openpose
 from diffsign.detect.preview import draw_keypoints, write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
 from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
 from diffsign.records.clip import probe_clip, write_clip
 from diffsign.records.keypoints import BODY_NAMES, COUNT, FACE, Keypoints
+from diffsign.records.landmarks import BODY_LANDMARKS, FACE_LANDMARKS, to_body25
 
 
 def test_body_points_and_their_middles() -> None:
