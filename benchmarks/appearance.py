@@ -1,13 +1,13 @@
-"""Are words, pictures and poses obeyed, and does it flicker? On bodies, poses and looks that training never saw.
+"""Do the demo family's pictures show what words, pictures and poses ask for, without flicker?
 
     python benchmarks/appearance.py --json appearance.json --body body.npz [--docs docs/appearance.md]
 
-Signers with seeds that training did not use sign phrases of their own; the looks asked for are those that training
-keeps out (:meth:`diffsign.training.attributes.Look.held_out`). Everything is drawn by the code that ``diffsign encode``
-and ``diffsign generate`` run, with the family's own preset. Labels, controls and the plain rendering that results are
-compared with come from the z-buffer that training frames come from (:mod:`diffsign.training.passes`), which knows what
-every pixel shows. Small: ``--clips 1 --length 8 --looks 4 --frames 2``. A folder given with ``--work`` keeps the
-frames for the next run.
+Signers with seeds that training did not use sign phrases of their own; the attributes asked for are those that training
+keeps out (:meth:`diffsign.training.attributes.Attributes.held_out`). Everything is drawn by the code that
+``diffsign encode`` and ``diffsign generate`` run, with the family's own preset. Labels, controls and the plain
+rendering that results are compared with come from the G-buffer that training frames come from
+(:mod:`diffsign.training.gbuffer`), which knows what every pixel shows. Small: ``--clips 1 --length 8 --signers 4
+--frames 2``. A folder given with ``--work`` keeps the frames for the next run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from diffsign.config.control import PoseControlSettings
 from diffsign.config.detect import DetectSettings
 from diffsign.config.family import ControlName, family_named, resolve_families
 from diffsign.config.generate import FetchSettings, GenerateSettings
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.control.pose import skeletons_of_motion
 from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
@@ -51,12 +51,12 @@ from diffsign.records.manifest import Manifest
 from diffsign.records.motion import Motion, load_motion, save_motion
 from diffsign.synthetic.signer import perform
 from diffsign.training.architecture import CONTROLS
-from diffsign.training.attributes import CHOICES, Look, caption
-from diffsign.training.data import Frames, mixed, save_shard
+from diffsign.training.attributes import CHOICES, Attributes, caption
+from diffsign.training.data import TrainingFrames, merge_attributes, save_shard
+from diffsign.training.gbuffer import COARSE, LABEL
 from diffsign.training.layout import read_card
-from diffsign.training.measure import obeyed
-from diffsign.training.passes import COARSE, LABEL
-from diffsign.training.shards import cast, make_shard, subset
+from diffsign.training.measure import attributes_shown
+from diffsign.training.shards import make_shard, retarget, subset
 
 #: Seeds of the signers; training's begin at 1000.
 FIRST_SEED = 800_000
@@ -85,7 +85,7 @@ class Held:
         starts: number of each clip's first frame.
     """
 
-    frames: Frames
+    frames: TrainingFrames
     motions: list[Motion]
     starts: list[int]
 
@@ -106,15 +106,15 @@ class Held:
             "depth": grey([frame.depth for frame in frames]),
         }
 
-    def rendering(self, number: int, look: Look) -> np.ndarray:
-        """Return a frame as it is rendered in some look, (256, 256, 3) in [0, 1]."""
-        return self.frames.sample(number, look, (0, 0), COARSE, None).picture.transpose(1, 2, 0)
+    def rendering(self, number: int, attributes: Attributes) -> np.ndarray:
+        """Return a frame as it is rendered with some attributes, (256, 256, 3) in [0, 1]."""
+        return self.frames.sample(number, attributes, (0, 0), COARSE, None).picture.transpose(1, 2, 0)
 
-    def shows(self, number: int, look: Look, picture: np.ndarray) -> dict[str, bool]:
-        """Tell which attributes of ``look`` a picture of a frame shows."""
+    def shows(self, number: int, attributes: Attributes, picture: np.ndarray) -> dict[str, bool]:
+        """Tell which of ``attributes`` a picture of a frame shows."""
         frame = self.frames.frame(number)
         light = cv2.resize(np.asarray(frame.light, np.float32) / 200, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-        return obeyed(picture, look, np.asarray(frame.label[::2, ::2]), light)
+        return attributes_shown(picture, attributes, np.asarray(frame.label[::2, ::2]), light)
 
 
 def make_clips(body: Body, folder: Path, clips: int, length: int) -> Held:
@@ -123,18 +123,18 @@ def make_clips(body: Body, folder: Path, clips: int, length: int) -> Held:
     for seed in range(FIRST_SEED, FIRST_SEED + clips):
         shard, motion = folder / f"{length}/shard-{seed}", folder / f"{length}/{seed}.npz"
         if not shard.exists():
-            recipe = perform(DemoSettings(seed=seed, seconds=(length + 30) / FPS, fps=FPS)).truth.recipe
+            recipe = perform(SyntheticSettings(seed=seed, seconds=(length + 30) / FPS, fps=FPS)).truth.recipe
             assert recipe is not None
             # with more frames asked for than there are, all come, one after another; the first are still at rest
-            scene = cast(body, recipe.rotvecs, recipe.actions, len(recipe.rotvecs), seed, Appearance())  # type: ignore[call-arg]
-            part = np.arange(len(scene.motion) - length, len(scene.motion))
+            shot = retarget(body, recipe.rotvecs, recipe.actions, len(recipe.rotvecs), seed, Appearance())  # type: ignore[call-arg]
+            part = np.arange(len(shot.motion) - length, len(shot.motion))
             motion.parent.mkdir(parents=True, exist_ok=True)
-            scene = type(scene)(subset(scene.motion, part), scene.figure, scene.rng)
-            save_motion(motion, scene.motion)
-            skeletons = skeletons_of_motion(scene.motion, body, PoseControlSettings())  # type: ignore[call-arg]
-            save_shard(shard, make_shard(body, scene, skeletons))
+            shot = type(shot)(subset(shot.motion, part), shot.signer, shot.rng)
+            save_motion(motion, shot.motion)
+            skeletons = skeletons_of_motion(shot.motion, body, PoseControlSettings())  # type: ignore[call-arg]
+            save_shard(shard, make_shard(body, shot, skeletons))
         motions.append(load_motion(motion))
-    frames = Frames(folder / str(length), range(FIRST_SEED, FIRST_SEED + clips))
+    frames = TrainingFrames(folder / str(length), range(FIRST_SEED, FIRST_SEED + clips))
     return Held(frames, motions, np.cumsum([0, *map(len, motions)]).tolist())
 
 
@@ -178,15 +178,15 @@ class Artist:
         return np.stack(list(generator.frames(wanted, len(numbers), range(len(numbers)), sizing)))
 
 
-def held_looks(count: int, rng: np.random.Generator) -> list[Look]:
-    """Draw looks that training never drew; every shirt comes in turn."""
+def held_out_attributes(count: int, rng: np.random.Generator) -> list[Attributes]:
+    """Draw attributes whose combination training never drew; every shirt comes in turn."""
     shirts = CHOICES["shirt"]
-    looks = []
-    while len(looks) < count:
-        look = Look.random(rng, held=True)
-        if look.shirt == shirts[len(looks) % len(shirts)]:
-            looks.append(look)
-    return looks
+    people = []
+    while len(people) < count:
+        attributes = Attributes.random(rng, held=True)
+        if attributes.shirt == shirts[len(people) % len(shirts)]:
+            people.append(attributes)
+    return people
 
 
 def share(rows: list[dict[str, bool]], names: Sequence[str] | None = None) -> float | None:
@@ -195,8 +195,10 @@ def share(rows: list[dict[str, bool]], names: Sequence[str] | None = None) -> fl
     return round(float(np.mean(values)), 4) if values else None
 
 
-def looks_obeyed(artist: Artist, looks: list[Look], count: int, rng: np.random.Generator, work: Path) -> tuple:
-    """Draw every look from words, from a picture alone, and from a picture with words that contradict it.
+def prompt_accuracy(
+    artist: Artist, people: list[Attributes], count: int, rng: np.random.Generator, work: Path
+) -> tuple:
+    """Draw everybody from words, from a picture alone, and from a picture with words that contradict it.
 
     Returns:
         Figures by name, and rows of pictures to look at: rendering, words, reference, from it, both.
@@ -204,19 +206,19 @@ def looks_obeyed(artist: Artist, looks: list[Look], count: int, rng: np.random.G
     held = artist.held
     rows: dict[str, list[dict[str, bool]]] = {name: [] for name in ("rendering", "words", "picture", "won", "kept")}
     sheet = []
-    for number, look in enumerate(looks):
+    for number, attributes in enumerate(people):
         numbers = rng.choice(len(held.frames), count, replace=False).tolist()
         reference = work / f"reference-{number:03d}.png"
-        portrait = held.frames.portrait(rng, look, 2 * 64).transpose(1, 2, 0)
+        portrait = held.frames.portrait(rng, attributes, 2 * 64).transpose(1, 2, 0)
         Image.fromarray(np.round(portrait * 255).astype(np.uint8)).save(reference)
         named = frozenset(rng.choice(list(CHOICES), 2, replace=False).tolist())
-        said = Look.random(rng, held=None)
-        while any(getattr(said, name) == getattr(look, name) for name in named):
-            said = Look.random(rng, held=None)
-        asked = mixed(said, look, named)
+        said = Attributes.random(rng, held=None)
+        while any(getattr(said, name) == getattr(attributes, name) for name in named):
+            said = Attributes.random(rng, held=None)
+        asked = merge_attributes(said, attributes, named)
         drawn = {
-            "words": (look, artist.draw(artist.signer(caption(look)), numbers)),
-            "picture": (look, artist.draw(artist.signer(picture=reference), numbers)),
+            "words": (attributes, artist.draw(artist.signer(caption(attributes)), numbers)),
+            "picture": (attributes, artist.draw(artist.signer(picture=reference), numbers)),
             "both": (asked, artist.draw(artist.signer(caption(said, named=named), reference), numbers)),
         }
         for name, (wanted, pictures) in drawn.items():
@@ -227,9 +229,9 @@ def looks_obeyed(artist: Artist, looks: list[Look], count: int, rng: np.random.G
                     rows["kept"].append({key: value for key, value in shown.items() if key not in named})
                 else:
                     rows[name].append(shown)
-        rows["rendering"] += [held.shows(frame, look, held.rendering(frame, look)) for frame in numbers]
+        rows["rendering"] += [held.shows(frame, attributes, held.rendering(frame, attributes)) for frame in numbers]
         small = [cv2.resize((portrait * 255).astype(np.uint8), (COARSE, COARSE))]
-        first = (held.rendering(numbers[0], look) * 255).astype(np.uint8)
+        first = (held.rendering(numbers[0], attributes) * 255).astype(np.uint8)
         sheet.append(np.hstack([first, drawn["words"][1][0], *small, drawn["picture"][1][0], drawn["both"][1][0]]))
     figures = {}
     for name, key in (("rendering", "rendering"), ("words", "words"), ("picture", "picture")):
@@ -267,18 +269,18 @@ def flicker(rendering: np.ndarray, pictures: np.ndarray, signer: np.ndarray) -> 
     return float(mean[0]), float(mean[1])
 
 
-def clips_obeyed(artist: Artist, body: Body, looks: list[Look], work: Path, threads: int) -> dict[str, float]:
+def clip_accuracy(artist: Artist, body: Body, people: list[Attributes], work: Path, threads: int) -> dict[str, float]:
     """Draw whole clips from words: poses, hands, flicker, time."""
     held, detections = artist.held, {"truth": [], "rendering": [], "result": []}
     errors, seconds, cpu = [], [], []
     for clip, motion in enumerate(held.motions):
-        numbers, look = held.numbers(clip), looks[clip % len(looks)]
-        signer = artist.signer(caption(look))
+        numbers, attributes = held.numbers(clip), people[clip % len(people)]
+        signer = artist.signer(caption(attributes))
         started, used = time.perf_counter(), time.process_time()
         pictures = artist.draw(signer, numbers)
         seconds.append((time.perf_counter() - started) / len(numbers))
         cpu.append((time.process_time() - used) / len(numbers))
-        rendering = np.stack([np.round(held.rendering(n, look) * 255).astype(np.uint8) for n in numbers])
+        rendering = np.stack([np.round(held.rendering(n, attributes) * 255).astype(np.uint8) for n in numbers])
         mask = np.stack([held.frames.frame(n).label[::2, ::2] != LABEL["background"] for n in numbers])
         errors.append(flicker(rendering, pictures, mask))
         write_clip(work / f"clip-{clip}.mkv", np.concatenate([rendering, pictures], axis=2), FPS)
@@ -332,7 +334,7 @@ def lines(figures: dict[str, float | None]) -> list[tuple[str, str, str, str]]:
 
 
 def plot(figures: dict[str, float | None], path: Path) -> None:
-    """Draw what is obeyed, attribute by attribute, against the targets."""
+    """Draw the shares of attributes shown, one by one, against the targets."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -380,11 +382,11 @@ def measure(given: argparse.Namespace, work: Path) -> tuple[dict, list[np.ndarra
     manifest = manifest_of(given.family)
     held = make_clips(body, work, given.clips, given.length)
     rng = np.random.default_rng(given.seed)
-    looks = held_looks(given.looks, rng)
+    people = held_out_attributes(given.signers, rng)
     artist = Artist(manifest, held, GenerateSettings(steps=given.steps, device="cpu"))  # type: ignore[call-arg]
-    figures, sheet = looks_obeyed(artist, looks, min(given.frames, len(held.frames)), rng, work)
-    figures |= clips_obeyed(artist, body, looks, work, given.threads)
-    options = {name: getattr(given, name) for name in ("clips", "length", "looks", "frames", "seed", "threads")}
+    figures, sheet = prompt_accuracy(artist, people, min(given.frames, len(held.frames)), rng, work)
+    figures |= clip_accuracy(artist, body, people, work, given.threads)
+    options = {name: getattr(given, name) for name in ("clips", "length", "signers", "frames", "seed", "threads")}
     options |= {"steps": given.steps} if given.steps else {}
     card = read_card(manifest.base.path)
     return {"family": card, "options": options, "figures": figures, "targets": TARGETS}, sheet
@@ -401,10 +403,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder that keeps the held-out frames; by default a temporary one")
     parser.add_argument("--clips", type=int, default=4, help="held-out clips")
     parser.add_argument("--length", type=int, default=72, help="frames of each")
-    parser.add_argument("--looks", type=int, default=30, help="looks that training never drew")
-    parser.add_argument("--frames", type=int, default=4, help="frames drawn of each look, from all clips")
+    parser.add_argument(
+        "--signers", "--looks", type=int, default=30, help="combinations of attributes that training never drew"
+    )
+    parser.add_argument("--frames", type=int, default=4, help="frames drawn of each, from all clips")
     parser.add_argument("--steps", type=int, help="denoising steps; by default the preset's")
-    parser.add_argument("--seed", type=int, default=0, help="chooses looks and frames")
+    parser.add_argument("--seed", type=int, default=0, help="chooses attributes and frames")
     parser.add_argument("--threads", type=int, default=2, help="processors to use")
     parser.add_argument("--docs", type=Path, help="document to put the table into, pictures beside it")
     given = parser.parse_args()

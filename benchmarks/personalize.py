@@ -32,7 +32,7 @@ from diffsign.config.control import PoseControlSettings
 from diffsign.config.family import resolve_families
 from diffsign.config.generate import FetchSettings, GenerateSettings
 from diffsign.config.personalize import PersonalizeSettings
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.control.pose import skeletons_of_motion
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
@@ -40,14 +40,14 @@ from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
 from diffsign.generate.windows import batch_windows
+from diffsign.geometry.visibility import rasterise
 from diffsign.models.fetch import fetch_family
 from diffsign.personalize.dreambooth import Personalization
 from diffsign.records.manifest import Manifest
 from diffsign.synthetic.signer import perform
-from diffsign.training.attributes import Look, caption
-from diffsign.training.passes import COARSE, LABEL, colour, crop_sums, make_passes, palette
-from diffsign.training.raster import rasterise
-from diffsign.training.shards import cast
+from diffsign.training.attributes import Attributes, caption
+from diffsign.training.gbuffer import COARSE, LABEL, colour, crop_sums, make_gbuffer, palette
+from diffsign.training.shards import retarget
 
 COLOURS = {
     "skin": (0.16, 0.60, 0.60),
@@ -65,8 +65,8 @@ WORDS = {
     "words alone": "a person with teal skin, brown hair, in an orange and purple long-sleeved shirt, grey background",
     "LoRA": f"a {RARE} person",
 }
-#: What the family should still draw as before: people of every look that its words tell apart.
-CLASS_WORDS = ";".join(caption(Look.random(np.random.default_rng(seed))) for seed in range(12))
+#: What the family should still draw as before: people of every kind that its words tell apart.
+CLASS_WORDS = ";".join(caption(Attributes.random(np.random.default_rng(seed))) for seed in range(12))
 #: A small family needs a LoRA of all layers and a larger step than the defaults, which are Stable Diffusion's.
 SETTINGS = {"steps": 240, "learning_rate": 1e-3, "layers": "all", "prior_pictures": 24, "device": "cpu"}
 OTHER = "a person with tan skin and black hair, in a green long-sleeved shirt, white background"
@@ -89,23 +89,23 @@ class View:
 
 def views(body: Body, seed: int, count: int) -> list[View]:
     """Render the character in ``count`` poses of a phrase; the seed draws phrase, body and camera."""
-    recipe = perform(DemoSettings(seed=seed, seconds=4, fps=12)).truth.recipe
+    recipe = perform(SyntheticSettings(seed=seed, seconds=4, fps=12)).truth.recipe
     assert recipe is not None
-    scene = cast(body, recipe.rotvecs, recipe.actions, count, seed)
-    skeletons = skeletons_of_motion(scene.motion, body, PoseControlSettings())
+    shot = retarget(body, recipe.rotvecs, recipe.actions, count, seed)
+    skeletons = skeletons_of_motion(shot.motion, body, PoseControlSettings())
     tables = [palette({k: np.array(v) for k, v in (COLOURS | {"shirt": s}).items()}, "long") for s in (LEFT, RIGHT)]
     made = []
-    for vertices, skeleton in zip(body.vertices(scene.motion), skeletons, strict=True):
-        passes = make_passes(scene.figure, vertices, scene.motion.camera, skeleton, np.random.default_rng(0))
-        shell = np.concatenate([part[0] for part in scene.figure.outfit.positions(vertices[None])]).astype(np.float64)
-        raster = rasterise(shell, scene.figure.faces, scene.motion.camera)
+    for vertices, skeleton in zip(body.vertices(shot.motion), skeletons, strict=True):
+        gbuffer = make_gbuffer(shot.signer, vertices, shot.motion.camera, skeleton, np.random.default_rng(0))
+        shell = np.concatenate([part[0] for part in shot.signer.outfit.positions(vertices[None])]).astype(np.float64)
+        raster = rasterise(shell, shot.signer.faces, shot.motion.camera)
         seen = raster.face >= 0
         left = np.zeros(seen.shape, bool)
-        corners = scene.figure.rest[scene.figure.faces[raster.face[seen]], 0]
+        corners = shot.signer.rest[shot.signer.faces[raster.face[seen]], 0]
         left[seen] = np.einsum("nk,nk->n", raster.weights[seen], corners) > 0
-        light = passes.light.astype(np.float32) / 200
-        fine = np.where(left[..., None], *(colour(passes.label, light, table) for table in tables))
-        cloth, skin = np.isin(passes.label, SHIRT), np.isin(passes.label, SKIN)
+        light = gbuffer.light.astype(np.float32) / 200
+        fine = np.where(left[..., None], *(colour(gbuffer.label, light, table) for table in tables))
+        cloth, skin = np.isin(gbuffer.label, SHIRT), np.isin(gbuffer.label, SKIN)
         regions = {"skin": skin, "shirt, left": cloth & left, "shirt, right": cloth & ~left}
         made.append(
             View(
@@ -115,9 +115,9 @@ def views(body: Body, seed: int, count: int) -> list[View]:
                     for name, mask in regions.items()
                 },
                 controls={
-                    "pose": passes.pose,
-                    "canny": np.repeat(passes.canny[..., None], 3, axis=2),
-                    "depth": np.repeat(passes.depth[..., None], 3, axis=2),
+                    "pose": gbuffer.pose,
+                    "canny": np.repeat(gbuffer.canny[..., None], 3, axis=2),
+                    "depth": np.repeat(gbuffer.depth[..., None], 3, axis=2),
                 },
             )
         )

@@ -32,10 +32,10 @@ from diffsign.evaluate.retargeting import vertex_error
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.hand import finger_angles
 from diffsign.geometry.meshes import vertex_normals
+from diffsign.geometry.visibility import rasterise
 from diffsign.records.clip import read_clip
 from diffsign.records.motion import Motion, load_motion
 from diffsign.synthetic.truth import Truth, load_truth
-from diffsign.training.raster import rasterise
 
 mpl.use("Agg")
 from matplotlib import pyplot

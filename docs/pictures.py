@@ -5,7 +5,7 @@
 
 Each row of ``docs/images/chain.jpg`` is one step of the chain, each column one moment of the video;
 ``docs/images/overlay.jpg`` is the avatar over the source. ``docs/images/grid.jpg`` is eight signers by eight poses,
-bodies, poses and looks all kept from training: the first five rows from words, two from a picture alone, the last
+bodies, poses and attributes all kept from training: the first five rows from words, two from a picture alone, the last
 from a picture whose shirt and background the words change.
 """
 
@@ -50,27 +50,27 @@ def save(name: str, rows: list[np.ndarray]) -> None:
 def grid(body: Path, family: Path | None, work: Path) -> np.ndarray:
     """Draw eight signers in eight poses, (2048, 2048, 3) uint8 RGB, on held-out frames kept in ``work``."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from appearance import Artist, held_looks, make_clips, manifest_of  # pyright: ignore[reportMissingImports]
+    from appearance import Artist, held_out_attributes, make_clips, manifest_of  # pyright: ignore[reportMissingImports]
 
     from diffsign.body.model import load_body
     from diffsign.config.generate import GenerateSettings
-    from diffsign.training.attributes import Look, caption
+    from diffsign.training.attributes import Attributes, caption
 
     held = make_clips(load_body(body), work, 4, 72)
     artist = Artist(manifest_of(family), held, GenerateSettings(device="cpu"))  # type: ignore[call-arg]
     rng = np.random.default_rng(8)
     poses = [held.numbers(clip)[moment] for clip in range(4) for moment in (24, 52)]
     rows = []
-    for number, look in enumerate(held_looks(8, rng)):
+    for number, attributes in enumerate(held_out_attributes(8, rng)):
         reference = work / "reference.png"
-        portrait = (held.frames.portrait(rng, look, 128).transpose(1, 2, 0)[..., ::-1] * 255).round()
+        portrait = (held.frames.portrait(rng, attributes, 128).transpose(1, 2, 0)[..., ::-1] * 255).round()
         cv2.imwrite(str(reference), portrait.astype(np.uint8))
         if number < 5:
-            signer = artist.signer(caption(look))
+            signer = artist.signer(caption(attributes))
         elif number < 7:
             signer = artist.signer(picture=reference)
         else:
-            said = Look("yellow", look.skin, look.hair, look.sleeves, "blue")
+            said = Attributes("yellow", attributes.skin, attributes.hair, attributes.sleeves, "blue")
             signer = artist.signer(caption(said, named=frozenset({"shirt", "background"})), reference)
         rows.append(np.hstack(list(artist.draw(signer, poses))))
     return np.vstack(rows)

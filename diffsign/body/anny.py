@@ -67,7 +67,7 @@ JAW_SIDE = np.radians(6.0)
 CHUNK = 32
 
 
-def turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def shortest_rotation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the smallest rotations (..., 3, 3) that turn directions ``a`` (..., 3) to ``b`` (..., 3)."""
     a = a / np.linalg.norm(a, axis=-1, keepdims=True)
     b = np.broadcast_to(b / np.linalg.norm(b, axis=-1, keepdims=True), a.shape)
@@ -78,7 +78,7 @@ def turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
 
 
-def frame(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def basis(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Return rotations (..., 3, 3) whose columns are ``direction``, ``normal`` made square to it, and their product."""
     first = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     second = normal - np.sum(normal * first, axis=-1, keepdims=True) * first
@@ -93,7 +93,7 @@ def world_rotations(rotvecs: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Rest:
+class AnnyShape:
     """An Anny of one phenotype in its own A-pose, in SMPL-X axes and Anny's vertex order.
 
     Attributes:
@@ -265,13 +265,15 @@ class AnnyBody:
         with self._torch.no_grad():
             return self.model.get_rest_vertices(self.coefficients(phenotype, local_changes))[0].numpy() @ AXES.T
 
-    def rest(self, phenotype: Mapping[str, float], local_changes: Mapping[str, float] | None = None) -> Rest:
+    def rest(self, phenotype: Mapping[str, float], local_changes: Mapping[str, float] | None = None) -> AnnyShape:
         """Return the body of a phenotype (names of :attr:`phenotypes` to values in [0, 1]) in Anny's A-pose."""
         with self._torch.no_grad():
             found = self.model.get_rest_model(self.coefficients(phenotype, local_changes))
         vertices = found["rest_vertices"][0].numpy() @ AXES.T
         heads = found["rest_bone_heads"][0].numpy() @ AXES.T
-        return Rest(vertices, heads, found["rest_bone_poses"][0, :, :3, :3].numpy(), self._to_zero(vertices, heads))
+        return AnnyShape(
+            vertices, heads, found["rest_bone_poses"][0, :, :3, :3].numpy(), self._to_zero(vertices, heads)
+        )
 
     def _to_zero(self, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
         """World rotations (104, 3, 3) from the A-pose to SMPL-X's zero pose; see the module's docstring."""
@@ -283,10 +285,10 @@ class AnnyBody:
             def at(name: str, side: str = side) -> np.ndarray:
                 return heads[self.bone(f"{name}.{side}")]
 
-            upper = turn(at("lowerarm01") - at("upperarm01"), out)
-            fore = turn(upper @ (at("wrist") - at("lowerarm01")), out) @ upper
+            upper = shortest_rotation(at("lowerarm01") - at("upperarm01"), out)
+            fore = shortest_rotation(upper @ (at("wrist") - at("lowerarm01")), out) @ upper
             across = np.cross(at("finger5-1") - at("wrist"), at("finger2-1") - at("wrist")) * sign
-            hand = frame(out, down) @ frame(at("finger3-1") - at("wrist"), across).T
+            hand = basis(out, down) @ basis(at("finger3-1") - at("wrist"), across).T
             # What the hand is turned about the arm more than the forearm is, the forearm takes half of.
             x, _, _, w = Rotation.from_matrix(hand @ fore.T).as_quat()
             fore_low = Rotation.from_rotvec([np.arctan2(x, w), 0.0, 0.0]).as_matrix() @ fore
@@ -302,10 +304,12 @@ class AnnyBody:
                 straight = hand @ (tip - starts[0])
                 straight[1] = 0.0
                 for i, (start, end) in enumerate(zip(starts, [*starts[1:], tip], strict=True), start=1):
-                    rotations[self.bone(f"finger{finger}-{i}.{side}")] = turn(hand @ (end - start), straight) @ hand
+                    rotations[self.bone(f"finger{finger}-{i}.{side}")] = (
+                        shortest_rotation(hand @ (end - start), straight) @ hand
+                    )
         return rotations
 
-    def transforms(self, rest: Rest, world: np.ndarray) -> np.ndarray:
+    def transforms(self, rest: AnnyShape, world: np.ndarray) -> np.ndarray:
         """Return the rigid transforms (T, 104, 4, 4), SMPL-X axes, that pose the bones by Anny's own kinematics.
 
         Args:
@@ -326,7 +330,7 @@ class AnnyBody:
         turned[:3, :3] = AXES
         return turned @ found.numpy() @ turned.T
 
-    def skin(self, rest: Rest, world: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def skin(self, rest: AnnyShape, world: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pose ``vertices`` with Anny's own kinematics and skinning.
 
         Args:
@@ -343,7 +347,7 @@ class AnnyBody:
         heads = (moved[..., :3, :3] @ rest.heads[..., None])[..., 0] + moved[..., :3, 3]
         return skinned.numpy(), heads
 
-    def joints(self, rest: Rest, heads: np.ndarray, world: np.ndarray) -> np.ndarray:
+    def joints(self, rest: AnnyShape, heads: np.ndarray, world: np.ndarray) -> np.ndarray:
         """Return the 55 joints (T, 55, 3) for posed bone heads (T, 104, 3); the jaw and the feet are made up."""
         joints = np.empty((len(heads), len(JOINTS), 3))
         for joint, bone in JOINT_BONES.items():
@@ -356,7 +360,7 @@ class AnnyBody:
         joints[:, JOINTS.index("jaw")] = joints[:, head] + world[:, head] @ offset
         return joints
 
-    def jaw(self, rest: Rest) -> np.ndarray:
+    def jaw(self, rest: AnnyShape) -> np.ndarray:
         """Return the jaw's joint (3,) of an A-posed body: midway between two mirrored vertices before the ears."""
         return rest.vertices[self.jaw_vertices].mean(axis=0)
 

@@ -29,7 +29,7 @@ SEED = 20241208
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One measured figure: what, how much of which unit, and the limit (``least`` or ``most``) it is held to."""
 
     name: str
@@ -94,7 +94,7 @@ def motion_of(body: Body, poses: np.ndarray, betas: np.ndarray | None = None) ->
     return replace(rest.with_pose(poses), betas=rest.betas if betas is None else betas)
 
 
-def check_body(path: str | Path, frames: int = 12) -> Iterator[Figure]:
+def check_body(path: str | Path, frames: int = 12) -> Iterator[Measurement]:
     """Measure a file that ``diffsign body build`` wrote.
 
     Args:
@@ -118,7 +118,7 @@ def check_body(path: str | Path, frames: int = 12) -> Iterator[Figure]:
     yield from _jaw(body)
 
 
-def _layout(path: str | Path, arrays: dict[str, np.ndarray]) -> Iterator[Figure]:
+def _layout(path: str | Path, arrays: dict[str, np.ndarray]) -> Iterator[Measurement]:
     import smplx
 
     # ``smplx.create`` takes the kind of model from the start of the file's name.
@@ -129,34 +129,36 @@ def _layout(path: str | Path, arrays: dict[str, np.ndarray]) -> Iterator[Figure]
             smplx.create(str(named), model_type="smplx", ext="npz", **options)().joints.shape[1]
             for options in ({}, {"use_pca": False}, {"use_face_contour": True})
         ]
-    yield Figure("smplx.create loads it: joints and landmarks", min(loads), "", least=127)
-    yield Figure("vertices", len(arrays["v_template"]), "")
+    yield Measurement("smplx.create loads it: joints and landmarks", min(loads), "", least=127)
+    yield Measurement("vertices", len(arrays["v_template"]), "")
     variance = float(arrays["shape_variance"][int(arrays["num_betas"]) - 1])
-    yield Figure(f"variance of shape kept by {arrays['num_betas']} betas", 100 * variance, "%", least=98.0)
-    yield Figure("expressions", float(arrays["num_expressions"]), "", least=52)
+    yield Measurement(f"variance of shape kept by {arrays['num_betas']} betas", 100 * variance, "%", least=98.0)
+    yield Measurement("expressions", float(arrays["num_expressions"]), "", least=52)
 
 
-def _symmetry(arrays: dict[str, np.ndarray]) -> Iterator[Figure]:
+def _symmetry(arrays: dict[str, np.ndarray]) -> Iterator[Measurement]:
     mirror, flip = arrays["mirror"], np.array([-1.0, 1.0, 1.0], dtype=np.float32)
     template = arrays["v_template"]
-    yield Figure(
+    yield Measurement(
         "rest pose against its mirror image",
         1000 * float(np.abs(template[mirror] * flip - template).max()),
         "mm",
         most=0.0,
     )
     weights = arrays["weights"]
-    yield Figure("skinning weights likewise", float(np.abs(weights[mirror][:, MIRROR] - weights).max()), "", most=1e-6)
+    yield Measurement(
+        "skinning weights likewise", float(np.abs(weights[mirror][:, MIRROR] - weights).max()), "", most=1e-6
+    )
     directions = np.moveaxis(arrays["shapedirs"][..., : int(arrays["num_betas"])], -1, 0)
     off = np.abs(directions[:, mirror] * flip - directions).max()
-    yield Figure("shape directions likewise", 1000 * float(off), "mm", most=1e-3)
+    yield Measurement("shape directions likewise", 1000 * float(off), "mm", most=1e-3)
     joints = arrays["J_regressor"].astype(np.float64) @ template
-    yield Figure("joints likewise", 1000 * float(np.abs(joints[MIRROR] * flip - joints).max()), "mm", most=1e-3)
+    yield Measurement("joints likewise", 1000 * float(np.abs(joints[MIRROR] * flip - joints).max()), "mm", most=1e-3)
     moved = arrays["J_regressor"] @ np.moveaxis(arrays["shapedirs"][..., SHAPE_SPACE:], -1, 0)
-    yield Figure("joints moved by an expression", 1000 * float(np.abs(moved).max()), "mm", most=0.1)
+    yield Measurement("joints moved by an expression", 1000 * float(np.abs(moved).max()), "mm", most=0.1)
 
 
-def _against_anny(body: Body, frames: int) -> Iterator[Figure]:
+def _against_anny(body: Body, frames: int) -> Iterator[Measurement]:
     rng = np.random.default_rng(SEED)
     rest_joints = body.joints(motion_of(body, np.zeros((1, len(JOINTS), 3))))[0]
     kinds = {
@@ -189,10 +191,10 @@ def _against_anny(body: Body, frames: int) -> Iterator[Figure]:
             "hands against Anny, mean": error[:, hands].mean(),
         }
         for (name, value), limit in zip(figures.items(), limits[kind], strict=True):
-            yield Figure(f"{kind} poses: {name}", float(value), "mm", most=limit)
+            yield Measurement(f"{kind} poses: {name}", float(value), "mm", most=limit)
 
 
-def _jaw(body: Body) -> Iterator[Figure]:
+def _jaw(body: Body) -> Iterator[Measurement]:
     poses = np.zeros((1, len(JOINTS), 3))
     poses[0, JOINTS.index("jaw"), 0] = JAW_OPEN
     turned = body.vertices(motion_of(body, poses))[0]
@@ -201,5 +203,7 @@ def _jaw(body: Body) -> Iterator[Figure]:
     expression[0, load_anny().actions.index("jawOpen")] = 1.0
     shaped = body.vertices(replace(motion, expression=expression))[0]
     opened = 1000 * np.linalg.norm(shaped - body.vertices(motion)[0], axis=1).max()
-    yield Figure("chin moved by the jaw's full turn", float(opened), "mm", least=25.0)
-    yield Figure("jaw joint against Anny's jawOpen, max", 1000 * float(np.abs(turned - shaped).max()), "mm", most=0.1)
+    yield Measurement("chin moved by the jaw's full turn", float(opened), "mm", least=25.0)
+    yield Measurement(
+        "jaw joint against Anny's jawOpen, max", 1000 * float(np.abs(turned - shaped).max()), "mm", most=0.1
+    )

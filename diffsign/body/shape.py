@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.body.anny import AnnyBody, Rest, world_rotations
+from diffsign.body.anny import AnnyBody, AnnyShape, world_rotations
 from diffsign.progress import track
 
 #: Phenotypes that the components are computed from, and how many components have a meaning.
@@ -59,7 +59,7 @@ def draw_phenotypes(count: int, rng: np.random.Generator) -> list[dict[str, floa
     return [{name: float(value[i]) for name, value in values.items()} for i in range(count)]
 
 
-def zero_pose(anny: AnnyBody, rest: Rest) -> tuple[np.ndarray, np.ndarray]:
+def zero_pose(anny: AnnyBody, rest: AnnyShape) -> tuple[np.ndarray, np.ndarray]:
     """Return vertices (V, 3) in body-file order and joints (55, 3) of a body in SMPL-X's zero pose."""
     world = world_rotations(np.zeros((1, 55, 3)))
     vertices, heads = anny.skin(rest, world, rest.vertices[None])

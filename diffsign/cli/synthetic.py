@@ -10,11 +10,11 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 
 
 @app.command("demo-signer")
-@with_settings(DemoSettings)
+@with_settings(SyntheticSettings)
 def demo_signer(
     output: Annotated[
         Path, typer.Argument(help="Clip to write (.mp4, or .mkv without loss); with --portrait a picture (.jpg, .png).")
@@ -27,7 +27,7 @@ def demo_signer(
     ),
     portrait: Annotated[bool, typer.Option("--portrait", help="One picture of the person, and no truth.")] = False,
     *,
-    settings: DemoSettings,
+    settings: SyntheticSettings,
 ) -> None:
     """Render a synthetic person who signs, with the truth of every joint and vertex."""
     from diffsign.synthetic.output import write_portrait, write_signer

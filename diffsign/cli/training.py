@@ -35,28 +35,28 @@ def data_command(
     """Make the frames that training colours: signers of the demo signer's phrases, seen by cameras of all kinds."""
     from diffsign.body.model import load_body
     from diffsign.config.control import PoseControlSettings
-    from diffsign.config.synthetic import DemoSettings
+    from diffsign.config.synthetic import SyntheticSettings
     from diffsign.control.pose import skeletons_of_motion
     from diffsign.progress import track
     from diffsign.synthetic.signer import perform
     from diffsign.training.data import save_shard
-    from diffsign.training.shards import cast, make_shard
+    from diffsign.training.shards import make_shard, retarget
 
     model = load_body(body)
     for seed in track(range(settings.seed, settings.seed + settings.people), "signers"):
         folder = out / f"shard-{seed:05d}"
         if folder.exists():
             continue
-        recipe = perform(DemoSettings(seed=seed, seconds=settings.seconds, fps=12)).truth.recipe
+        recipe = perform(SyntheticSettings(seed=seed, seconds=settings.seconds, fps=12)).truth.recipe
         assert recipe is not None
-        scene = cast(model, recipe.rotvecs, recipe.actions, settings.frames, seed)
+        scene = retarget(model, recipe.rotvecs, recipe.actions, settings.frames, seed)
         skeletons = skeletons_of_motion(scene.motion, model, PoseControlSettings())
         save_shard(folder, make_shard(model, scene, skeletons))
     typer.echo(f"{out}: {len(list(out.glob('shard-*')))} signers.")
 
 
 def _run(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
-    from diffsign.training.parts import train_part
+    from diffsign.training.stage import train_part
 
     train_part(part, data, work, settings)
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from diffsign.config.settings import Settings
 
 
-class DemoSettings(Settings):
+class SyntheticSettings(Settings):
     """Who the synthetic signer is, what the camera sees, and for how long."""
 
     seed: int = Field(7, ge=0, description="Chooses the person, the clothes, the phrase and the camera.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.visibility import nearest_depth
 from diffsign.records.keypoints import BODY, BODY_NAMES, COUNT, FACE, LEFT_HAND, RIGHT_HAND
 
 #: How far behind another part's surface a point is hidden (metres). Joints lie inside the body, and a hand that
@@ -78,9 +79,8 @@ class Occluders:
             pixels = samples @ camera.K.T
             column, row = np.floor(pixels[:, :2] / pixels[:, 2:] / cell).astype(np.int64).T
             inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-            depth = np.full(shape[0] * shape[1], np.inf)
-            np.minimum.at(depth, row[inside] * shape[1] + column[inside], samples[inside, 2])
-            maps[name] = depth.reshape(shape)
+            cells = row[inside] * shape[1] + column[inside]
+            maps[name] = nearest_depth(cells, samples[inside, 2], shape[0] * shape[1]).reshape(shape)
         return maps
 
     def visibility(self, vertices: np.ndarray, points: np.ndarray, camera: Camera) -> Visibility:

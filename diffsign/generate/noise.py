@@ -10,6 +10,7 @@ import torch
 
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.meshes import face_normals
+from diffsign.geometry.visibility import nearest_depth
 
 #: Draws of noise for a pixel's area of surface, seen from the front at the signer's distance. More make the noise
 #: move more evenly, at more time.
@@ -105,8 +106,7 @@ class SurfaceNoise:
         points = np.einsum("nk,nkc->nc", self.weights[kept], corners[self.triangles[kept]])
         cells = self.view.cells(points)
         kept, points, cells = kept[cells >= 0], points[cells >= 0], cells[cells >= 0]
-        nearest = np.full(self.view.width * self.view.height, np.inf)
-        np.minimum.at(nearest, cells, points[:, 2])
+        nearest = nearest_depth(cells, points[:, 2], self.view.width * self.view.height)
         front = points[:, 2] <= nearest[cells] + HIDDEN_BEHIND
         return kept[front], cells[front]
 

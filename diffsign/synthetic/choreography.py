@@ -38,7 +38,7 @@ CLEARANCE = 0.006
 
 
 @dataclass(frozen=True)
-class Figure:
+class Physique:
     """A person as the choreography sees them.
 
     Attributes:
@@ -119,12 +119,12 @@ def drift(rng: np.random.Generator, times: np.ndarray, size: float, slowest: flo
     return size * np.sum(strengths * np.sin(2 * np.pi * rates * times[:, None, None] + phases), axis=1)
 
 
-class _HandPainter:
+class _HandPlanner:
     """Turns strokes of one hand into a path, for one person."""
 
-    def __init__(self, figure: Figure, side: str, times: np.ndarray) -> None:
-        self.figure, self.side, self.times = figure, side, times
-        self.hand = figure.skeleton.hands[side]
+    def __init__(self, physique: Physique, side: str, times: np.ndarray) -> None:
+        self.physique, self.side, self.times = physique, side, times
+        self.hand = physique.skeleton.hands[side]
         self.out = 1.0 if side == "left" else -1.0
         self.mirror = np.array([self.out, 1.0, 1.0])
         self._shapes: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
@@ -168,7 +168,7 @@ class _HandPainter:
             there = 1 - there
         offset = self._offset(posture, movement, there, cycles + shift)
         frame_orientation, frame_origin = torso if posture.place in ("space", "torso") else head
-        place = self.figure.place(posture.place, self.out) + offset * self.figure.arm * self.mirror
+        place = self.physique.place(posture.place, self.out) + offset * self.physique.arm * self.mirror
         orientation = frame_orientation @ self._orientation(posture, movement, there)
         fingers, contacts = self.shape(posture.shape)
         contact = contacts[posture.contact]
@@ -286,7 +286,7 @@ def _keep_apart(left: np.ndarray, right: np.ndarray, radius: float, fps: float) 
 
 
 def choreograph(
-    figure: Figure,
+    physique: Physique,
     phrase: list[Placed],
     times: np.ndarray,
     fps: float,
@@ -297,7 +297,7 @@ def choreograph(
     """Return the rotations (T, 55, 3) of SMPL-X's joints, axis-angle in radians, that perform a phrase.
 
     Args:
-        figure: the person.
+        physique: the person.
         phrase: what is signed.
         times: (T,) seconds.
         fps: frames per second.
@@ -317,31 +317,31 @@ def choreograph(
     for eye in EYES:
         rotvecs[:, eye] = -0.8 * rotvecs[:, HEAD] - 0.8 * rotvecs[:, NECK]
 
-    skeleton = figure.skeleton
+    skeleton = physique.skeleton
     matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(frames, -1, 3, 3)
     positions, orientations = skeleton.forward(matrices)
     torso = orientations[:, SPINE3], positions[:, SPINE3]
     head = orientations[:, HEAD], positions[:, HEAD]
-    torso_solid, head_solid = figure.torso.placed(*torso), figure.head.placed(*head)
+    torso_solid, head_solid = physique.torso.placed(*torso), physique.head.placed(*head)
     solids = [(torso_solid, torso[0][:, :, 2]), (head_solid, head[0][:, :, 2])]
 
     sides = SIDES if left_handed else SIDES[::-1]
-    painters = {side: _HandPainter(figure, side, times) for side in sides}
+    planners = {side: _HandPlanner(physique, side, times) for side in sides}
     paths = {}
     for side, todo in zip(sides, strokes(phrase), strict=True):
-        painter = painters[side]
-        path = painter.path(todo, torso, head)
+        planner = planners[side]
+        path = planner.path(todo, torso, head)
         wrist = path.wrist + drift(rng, times, 0.003, 0.4)
         path = replace(path, wrist=wrist)
-        ahead = _keep_out(painter.points(path), painter.hand.thickness, solids, fps)
+        ahead = _keep_out(planner.points(path), planner.hand.thickness, solids, fps)
         paths[side] = replace(path, wrist=wrist + ahead[:, None] * torso[0][:, :, 2])
-    apart = _keep_apart(*(painters[s].points(paths[s]) for s in SIDES), painters["left"].hand.thickness, fps)
+    apart = _keep_apart(*(planners[s].points(paths[s]) for s in SIDES), planners["left"].hand.thickness, fps)
     for side, path in paths.items():
-        outward = painters[side].out * apart[:, None] * np.array([1.0, 0.0, 0.0])
+        outward = planners[side].out * apart[:, None] * np.array([1.0, 0.0, 0.0])
         wrist = path.wrist + outward
-        raised = (wrist[:, 1] - positions[:, SHOULDER[side], 1]) / figure.arm
+        raised = (wrist[:, 1] - positions[:, SHOULDER[side], 1]) / physique.arm
         lift = np.deg2rad(14.0) * np.clip(raised + 0.35, 0, 1)
-        rotvecs[:, COLLAR[side], 2] = painters[side].out * lift
+        rotvecs[:, COLLAR[side], 2] = planners[side].out * lift
         collar = torso[0] @ Rotation.from_rotvec(rotvecs[:, COLLAR[side]]).as_matrix()
         bone = skeleton.joints[SHOULDER[side]] - skeleton.joints[COLLAR[side]]
         shoulder = positions[:, COLLAR[side]] + collar @ bone

@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from diffsign.geometry.skeleton import FINGERS as FINGER_ORDER
-from diffsign.synthetic.kinematics import Hand, unit
+from diffsign.synthetic.kinematics import RestingHand, unit
 
 Bend = tuple[float, float, float, float]
 
@@ -182,7 +182,7 @@ def _samples(points: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate([a * (1 - share) + b * share for a, b in pairwise(points)])
 
 
-def hand_rotations(hand: Hand, shape: Handshape) -> np.ndarray:
+def hand_rotations(hand: RestingHand, shape: Handshape) -> np.ndarray:
     """Return the rotations (15, 3, 3) from the rest pose that give ``hand`` a handshape, in the world's axes."""
     bends = np.stack([_finger(hand.chains[i], getattr(shape, FINGER_ORDER[i])) for i in range(4)])
     fingers = np.concatenate([_samples(_pose_chain(hand.chains[i], bends[i])[0], 5) for i in range(4)])

@@ -29,7 +29,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Hand:
+class RestingHand:
     """One hand at rest, in its own basis.
 
     Attributes:
@@ -93,11 +93,11 @@ class Skeleton:
         return positions[..., last, :] + np.einsum("...ij,...j->...i", orientations[..., last, :, :], bones)
 
     @cached_property
-    def hands(self) -> dict[str, Hand]:
+    def hands(self) -> dict[str, RestingHand]:
         """Both hands at rest."""
         return {side: self._hand(side, row) for row, side in enumerate(SIDES)}
 
-    def _hand(self, side: str, row: int) -> Hand:
+    def _hand(self, side: str, row: int) -> RestingHand:
         wrist = self.joints[WRIST[side]]
         fingers = self.joints[FINGERS[side] : FINGERS[side] + 15] - wrist
         along = unit(fingers[3])
@@ -105,4 +105,4 @@ class Skeleton:
         across = unit(across - along * (across @ along))
         palm = np.cross(along, across) if side == "left" else np.cross(across, along)
         basis = np.stack([along, across, palm], axis=1)
-        return Hand(side, basis, fingers @ basis, (self.tips[row] - wrist) @ basis)
+        return RestingHand(side, basis, fingers @ basis, (self.tips[row] - wrist) @ basis)

@@ -37,7 +37,7 @@ class Posture:
         place: what the offset is measured from: ``space`` is the middle between the shoulders.
         offset: (out, up, forward) in arm lengths.
         fingers: where the fingers point (as the flat hand would), from the hand's own side.
-        palm: where the palm looks, from the hand's own side.
+        palm: where the palm faces, from the hand's own side.
         contact: the point of the hand that is brought to the place.
     """
 

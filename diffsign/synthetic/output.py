@@ -12,7 +12,7 @@ import numpy as np
 from diffsign.avatar.blender import render_frames
 from diffsign.body.model import load_body
 from diffsign.config.render import RenderSettings
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
 from diffsign.records.clip import write_clip
@@ -39,7 +39,7 @@ def _hum(path: Path, seconds: float) -> None:
         sound.writeframes(np.rint(32767 * tone).astype("<i2").tobytes())
 
 
-def write_signer(output: Path, body: Path, settings: DemoSettings, truth: Path | None = None) -> Truth:
+def write_signer(output: Path, body: Path, settings: SyntheticSettings, truth: Path | None = None) -> Truth:
     """Render the signer of ``settings.seed`` into a clip and write the truth beside it.
 
     Args:
@@ -67,7 +67,7 @@ def write_signer(output: Path, body: Path, settings: DemoSettings, truth: Path |
     return performance.truth
 
 
-def write_portrait(output: Path, body: Path, settings: DemoSettings) -> Truth:
+def write_portrait(output: Path, body: Path, settings: SyntheticSettings) -> Truth:
     """Render the signer of ``settings.seed``, standing at ease, as a picture (``.jpg`` or ``.png``)."""
     _check_suffix(output, PICTURES, "a portrait")
     loaded = load_body(body)

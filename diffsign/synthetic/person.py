@@ -8,7 +8,7 @@ import numpy as np
 
 from diffsign.body.anny import load_anny, pose_anny
 from diffsign.geometry.skeleton import FINGERS, JOINTS
-from diffsign.synthetic.choreography import Figure
+from diffsign.synthetic.choreography import Physique
 from diffsign.synthetic.kinematics import EYES, HEAD, NECK, PELVIS, SHOULDER, SPINE3, Skeleton
 from diffsign.synthetic.solids import Column
 
@@ -38,14 +38,14 @@ class Person:
         phenotype: Anny's phenotype values.
         local_changes: Anny's finer changes of shape.
         noun: what to call the person in a caption.
-        figure: joints and solids at rest.
+        physique: joints and solids at rest.
         rest: (V, 3) metres, the body in SMPL-X's rest pose, in body-file order.
     """
 
     phenotype: dict[str, float]
     local_changes: dict[str, float]
     noun: str
-    figure: Figure
+    physique: Physique
     rest: np.ndarray
 
     @property
@@ -70,11 +70,11 @@ def random_person(rng: np.random.Generator, age: str) -> Person:
     for name, value in zip(PAIRED_CHANGES, strength[len(FACE_CHANGES) :], strict=True):
         changes |= {f"l-{name}": value, f"r-{name}": value}
     words = {"child": ("a girl", "a boy"), "adult": ("a woman", "a man"), "old": ("an old woman", "an old man")}
-    figure, rest = _measure(phenotype, changes)
-    return Person(phenotype, changes, words[age][0 if female else 1], figure, rest)
+    physique, rest = _measure(phenotype, changes)
+    return Person(phenotype, changes, words[age][0 if female else 1], physique, rest)
 
 
-def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Figure, np.ndarray]:
+def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Physique, np.ndarray]:
     vertices, joints = pose_anny(phenotype, np.zeros((1, len(JOINTS), 3)), local_changes=changes)
     vertices, joints = vertices[0].astype(np.float64), joints[0]
     landmarks = load_anny().landmarks
@@ -85,10 +85,10 @@ def _measure(phenotype: dict[str, float], changes: dict[str, float]) -> tuple[Fi
     inside = (
         (vertices[:, 1] > joints[PELVIS, 1] - 0.05) & (vertices[:, 1] < high) & (np.abs(vertices[:, 0]) < 0.98 * wide)
     )
-    figure = Figure(
+    physique = Physique(
         skeleton=Skeleton(joints, tips),
         head=Column.around(head - joints[HEAD]),
         torso=Column.around(vertices[inside] - joints[SPINE3]),
         eyes=joints[list(EYES)].mean(axis=0) - joints[HEAD],
     )
-    return figure, vertices
+    return physique, vertices

@@ -12,13 +12,13 @@ from diffsign.avatar.scene import Scene
 from diffsign.body.anny import load_anny
 from diffsign.body.model import Body
 from diffsign.config.appearance import Appearance
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.camera import Camera
+from diffsign.synthetic.appearance import backdrop, caption, suitable_appearance
 from diffsign.synthetic.camera import frame_signer
 from diffsign.synthetic.choreography import choreograph, drift
 from diffsign.synthetic.face import facial_tracks
 from diffsign.synthetic.kinematics import PELVIS, SHOULDER, SPINE3, WRIST
-from diffsign.synthetic.looks import backdrop, caption, random_looks
 from diffsign.synthetic.person import Person, random_person
 from diffsign.synthetic.phrase import compose, glosses
 from diffsign.synthetic.truth import Recipe, Truth
@@ -36,23 +36,23 @@ class Performance:
 
     Attributes:
         person: the body.
-        looks: skin, hair, clothes, background.
+        appearance: skin, hair, clothes, background.
         truth: where everything was at every frame.
     """
 
     person: Person
-    looks: Appearance
+    appearance: Appearance
     truth: Truth
 
     def scene(self, body: Body) -> Scene:
         """Return what the renderer takes; ``body`` is the body file, which says where face and scalp are."""
         truth, seed = self.truth, self.truth.seed or 0
-        outfit = dress(rest_of(body, self.person.rest), self.looks, seed)
-        wall = backdrop(self.looks, truth.camera.width, truth.camera.height, seed)
+        outfit = dress(rest_of(body, self.person.rest), self.appearance, seed)
+        wall = backdrop(self.appearance, truth.camera.width, truth.camera.height, seed)
         return outfit.scene(np.asarray(truth.vertices), truth.camera, truth.fps or 1.0, wall)
 
 
-def perform(settings: DemoSettings) -> Performance:
+def perform(settings: SyntheticSettings) -> Performance:
     """Choose a person and a phrase by the seed, and let the person sign it.
 
     The same settings give the same numbers bit for bit. Person, phrase, camera and small movements each have a random
@@ -65,7 +65,7 @@ def perform(settings: DemoSettings) -> Performance:
     phrase = compose(streams[1], settings.seconds)
     left_handed = bool(streams[0].random() < 0.1)
     actions, jaw = facial_tracks(phrase, times, settings.fps, load_anny().actions, streams[2])
-    rotvecs = choreograph(person.figure, phrase, times, settings.fps, jaw, left_handed, streams[3])
+    rotvecs = choreograph(person.physique, phrase, times, settings.fps, jaw, left_handed, streams[3])
     sway = drift(streams[3], times, 0.004)
     camera, place = _camera(person, rotvecs, settings, streams[4])
     recipe = Recipe(
@@ -75,24 +75,24 @@ def perform(settings: DemoSettings) -> Performance:
         actions.astype(np.float32),
         (sway + place).astype(np.float32),
     )
-    looks = random_looks(settings.seed, person.noun, settings.age)
+    appearance = suitable_appearance(settings.seed, person.noun, settings.age)
     truth = Truth(
         joints=recipe.pose()[1].astype(np.float32),
         camera=camera,
         fps=settings.fps,
         recipe=recipe,
         seed=settings.seed,
-        caption=caption(person.noun, looks),
+        caption=caption(person.noun, appearance),
         glosses=tuple(glosses(phrase, times)),
     )
-    return Performance(person, looks, truth)
+    return Performance(person, appearance, truth)
 
 
 def _camera(
-    person: Person, rotvecs: np.ndarray, settings: DemoSettings, rng: np.random.Generator
+    person: Person, rotvecs: np.ndarray, settings: SyntheticSettings, rng: np.random.Generator
 ) -> tuple[Camera, np.ndarray]:
     """Frame the head and the hands wherever they are raised; return the camera and the place (3,) of the pelvis."""
-    skeleton = person.figure.skeleton
+    skeleton = person.physique.skeleton
     matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
     positions, orientations = skeleton.forward(matrices)
     tips = skeleton.fingertips(positions, orientations)

@@ -40,7 +40,7 @@ CLIP_SIZE = 64
 
 
 @dataclass
-class Family:
+class DemoFamily:
     """All networks of the demo family.
 
     Attributes:
@@ -169,7 +169,7 @@ def _adapter_layers(unet: UNet2DConditionModel) -> nn.ModuleDict:
     return layers
 
 
-def attach_adapter(family: Family) -> None:
+def attach_adapter(family: DemoFamily) -> None:
     """Let the UNet look at ``added_cond_kwargs={"image_embeds": [(B, 1, 128)]}`` through the family's adapter."""
     unet = family.unet
     processors = dict(unet.attn_processors)
@@ -181,7 +181,7 @@ def attach_adapter(family: Family) -> None:
     unet.config.encoder_hid_dim_type = "ip_image_proj"  # type: ignore[attr-defined]
 
 
-def build_family(seed: int = 0) -> Family:
+def build_family(seed: int = 0) -> DemoFamily:
     """Return the family with random weights drawn from ``seed`` (the encoder is analytic)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -228,7 +228,7 @@ def build_family(seed: int = 0) -> Family:
     extractor = CLIPImageProcessor(
         size={"shortest_edge": CLIP_SIZE}, crop_size={"height": CLIP_SIZE, "width": CLIP_SIZE}
     )
-    family = Family(
+    family = DemoFamily(
         vae, unet, controlnets, tokenizer, text_encoder, clip, adapter, processors, build_scheduler(), extractor
     )
     for module in family.modules().values():

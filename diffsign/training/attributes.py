@@ -1,4 +1,4 @@
-"""What the demo family knows about looks: five attributes, their colours, and the words for them."""
+"""What the demo family knows of a signer's appearance: five attributes, their colours, and the words for them."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ FILLERS = (
 
 
 @dataclass(frozen=True)
-class Look:
-    """One signer's looks: the five attributes that captions name, each a word of the tables above."""
+class Attributes:
+    """One signer's appearance: the five attributes that captions name, each a word of the tables above."""
 
     shirt: str
     skin: str
@@ -79,20 +79,20 @@ class Look:
     background: str
 
     @classmethod
-    def random(cls, rng: np.random.Generator, held: bool | None = False) -> Look:
-        """Draw every attribute alone, uniformly, until the look is one that is kept from training or one that is not.
+    def random(cls, rng: np.random.Generator, held: bool | None = False) -> Attributes:
+        """Draw every attribute alone, uniformly, until the combination is, or is not, one kept from training.
 
         Args:
             rng: draws.
-            held: a look that :meth:`held_out` keeps from training (True), one that it does not (False), or any (None).
+            held: a combination that :meth:`held_out` keeps from training (True), another (False), or any (None).
         """
         while True:
-            look = cls(*(choices[rng.integers(len(choices))] for choices in CHOICES.values()))
-            if held is None or look.held_out() == held:
-                return look
+            attributes = cls(*(choices[rng.integers(len(choices))] for choices in CHOICES.values()))
+            if held is None or attributes.held_out() == held:
+                return attributes
 
     def held_out(self) -> bool:
-        """Tell whether no picture of this look is ever drawn in training: one look in eight, for benchmarks.
+        """Tell whether no picture of this combination is ever drawn in training: one in eight, for benchmarks.
 
         Every value, and every pair of values, is among those that are drawn; only their combination is new.
         """
@@ -124,11 +124,11 @@ def _word(rng: np.random.Generator, kind: str, value: str) -> str:
     return _pick(rng, others) if others and rng.random() < 0.25 else value
 
 
-def caption(look: Look, rng: np.random.Generator | None = None, named: frozenset[str] | None = None) -> str:
+def caption(attributes: Attributes, rng: np.random.Generator | None = None, named: frozenset[str] | None = None) -> str:
     """Say in words what a signer looks like.
 
     Args:
-        look: the looks.
+        attributes: the appearance.
         rng: draws the wording and the order; None gives the one plain sentence that docs and benchmarks use.
         named: attributes to name, all by default; what is not named is not said.
     """
@@ -138,9 +138,10 @@ def caption(look: Look, rng: np.random.Generator | None = None, named: frozenset
     else:
         plain = False
     word = {
-        name: value if plain else _word(rng, name, value) for name, value in zip(CHOICES, astuple(look), strict=True)
+        name: value if plain else _word(rng, name, value)
+        for name, value in zip(CHOICES, astuple(attributes), strict=True)
     }
-    garments = SHORT_GARMENTS if look.sleeves == "short" and "sleeves" in named else GARMENTS
+    garments = SHORT_GARMENTS if attributes.sleeves == "short" and "sleeves" in named else GARMENTS
     garment = garments[0] if plain else _pick(rng, garments)
     clauses = []
     if "skin" in named:
@@ -149,13 +150,13 @@ def caption(look: Look, rng: np.random.Generator | None = None, named: frozenset
         clauses.append(f"with {word['hair']} hair" if plain or rng.random() < 0.7 else f"{word['hair']}-haired")
     if {"shirt", "sleeves"} & named:
         colour = f"{word['shirt']} " if "shirt" in named else ""
-        adjective = f"{look.sleeves}-sleeved "
+        adjective = f"{attributes.sleeves}-sleeved "
         if "sleeves" not in named:
             clauses.append(f"in a {colour}{garment}")
         elif plain or rng.random() < 0.7:
             clauses.append(f"in a {colour}{adjective}{garment}")
         else:
-            clauses.append(f"in a {colour}{garment} with {look.sleeves} sleeves")
+            clauses.append(f"in a {colour}{garment} with {attributes.sleeves} sleeves")
     if "background" in named:
         form = (
             "on a {} background" if plain else _pick(rng, ("on a {} background", "before a {} wall", "{} background"))
@@ -187,5 +188,5 @@ def vocabulary() -> list[str]:
 
 
 def attribute_names() -> list[str]:
-    """Return the attributes in the order of :class:`Look`."""
-    return [field.name for field in fields(Look)]
+    """Return the attributes in the order of :class:`Attributes`."""
+    return [field.name for field in fields(Attributes)]

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from diffsign.config.training import TrainSettings
 from diffsign.files import atomic
-from diffsign.training.architecture import FACTOR, LATENTS, Family, linear_encoder
-from diffsign.training.data import Frames
+from diffsign.training.architecture import FACTOR, LATENTS, DemoFamily, linear_encoder
+from diffsign.training.data import TrainingFrames
 from diffsign.training.loop import Draw, Training, averaged
 
 #: Crops that the components are computed from.
@@ -20,7 +20,7 @@ ENCODER_CROPS = 400
 ENCODER_FILE = "encoder.safetensors"
 
 
-def fit_encoder(frames: Frames, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def fit_encoder(frames: TrainingFrames, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the basis (8, 3, 4, 4) and mean (8,) of the linear encoder.
 
     Principal components of 4×4 patches in which hands and faces count more, scaled by the inverse square root of
@@ -47,7 +47,7 @@ def fit_encoder(frames: Frames, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return basis.float(), (basis.flatten(1) @ mean).float()
 
 
-def use_encoder(family: Family, frames: Frames, folder: str | Path, seed: int) -> None:
+def use_encoder(family: DemoFamily, frames: TrainingFrames, folder: str | Path, seed: int) -> None:
     """Give the family the encoder of ``folder``, which is computed first if it is not there."""
     path = Path(folder) / ENCODER_FILE
     if not path.exists():
@@ -58,7 +58,7 @@ def use_encoder(family: Family, frames: Frames, folder: str | Path, seed: int) -
     linear_encoder(family.vae, state["basis"], state["mean"])
 
 
-def train_autoencoder(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
+def train_autoencoder(family: DemoFamily, frames: TrainingFrames, folder: str | Path, settings: TrainSettings) -> None:
     """Train the decoder; the encoder stays as it is."""
     use_encoder(family, frames, folder, settings.seed)
     decoder, encoder = family.vae.decoder, family.vae.encoder
@@ -89,7 +89,7 @@ def _cut(weight: torch.Tensor, dim: int) -> torch.Tensor:
     return weight.narrow(dim, 1, weight.shape[dim] - 1)
 
 
-def load_autoencoder(family: Family, folder: str | Path) -> int:
+def load_autoencoder(family: DemoFamily, folder: str | Path) -> int:
     """Give the family the trained decoder and its encoder; return the step they are of."""
     state = load_file(Path(folder) / ENCODER_FILE)
     linear_encoder(family.vae, state["basis"], state["mean"])

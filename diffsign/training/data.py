@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from diffsign.errors import DiffSignError
-from diffsign.training.attributes import CHOICES, FILLERS, Look, caption
-from diffsign.training.passes import COARSE, FINE, LABEL, Passes, colour, crop_sums, palette_of
+from diffsign.training.attributes import CHOICES, FILLERS, Attributes, caption
+from diffsign.training.gbuffer import COARSE, FINE, LABEL, GBuffer, colour, crop_sums, palette_of
 
 #: How much an error counts by what it is an error of.
 WEIGHTS = {
@@ -28,13 +28,13 @@ WEIGHTS |= {"hair": 6.0, "trousers": 2.0, "arm": 3.0, "sleeve": 1.5, "neck": 1.5
 LEAST_HAIR = 400
 
 
-def save_shard(folder: str | Path, passes: list[Passes]) -> None:
+def save_shard(folder: str | Path, frames: list[GBuffer]) -> None:
     """Write frames as one ``.npy`` an array, which training maps into memory."""
     folder = Path(folder)
     temporary = folder.with_name(f".{folder.name}.part")
     temporary.mkdir(parents=True, exist_ok=True)
-    for field in fields(Passes):
-        np.save(temporary / f"{field.name}.npy", np.stack([getattr(frame, field.name) for frame in passes]))
+    for field in fields(GBuffer):
+        np.save(temporary / f"{field.name}.npy", np.stack([getattr(frame, field.name) for frame in frames]))
     temporary.rename(folder)
 
 
@@ -46,16 +46,16 @@ class Sample:
         picture: (3, H, W) float32 in [0, 1].
         weight: (H, W) float32, how much each pixel counts.
         controls: (3, 3, H, W) float32 in [0, 1]: pose, canny, depth.
-        look: what the signer looks like.
+        attributes: what the signer looks like.
     """
 
     picture: np.ndarray
     weight: np.ndarray
     controls: np.ndarray
-    look: Look
+    attributes: Attributes
 
 
-class Frames:
+class TrainingFrames:
     """The frames of a data folder, as the training draws them.
 
     Args:
@@ -73,7 +73,7 @@ class Frames:
         if not shards:
             raise DiffSignError(f"'{folder}' holds no training frames; make them with `diffsign train data`.")
         self.arrays = [
-            {f.name: np.load(shard / f"{f.name}.npy", mmap_mode="r") for f in fields(Passes)} for shard in shards
+            {f.name: np.load(shard / f"{f.name}.npy", mmap_mode="r") for f in fields(GBuffer)} for shard in shards
         ]
         lengths = [len(arrays["label"]) for arrays in self.arrays]
         self.index = [(shard, frame) for shard, length in enumerate(lengths) for frame in range(length)]
@@ -87,22 +87,22 @@ class Frames:
     def __len__(self) -> int:
         return len(self.index)
 
-    def frame(self, number: int) -> Passes:
+    def frame(self, number: int) -> GBuffer:
         """Return one frame, still on disk."""
         shard, frame = self.index[number]
-        return Passes(**{name: array[frame] for name, array in self.arrays[shard].items()})
+        return GBuffer(**{name: array[frame] for name, array in self.arrays[shard].items()})
 
     def sample(
-        self, number: int, look: Look, corner: tuple[int, int], size: int, rng: np.random.Generator | None
+        self, number: int, attributes: Attributes, corner: tuple[int, int], size: int, rng: np.random.Generator | None
     ) -> Sample:
         """Colour a part of a frame.
 
         Args:
             number: which frame.
-            look: what the signer looks like.
+            attributes: what the signer looks like.
             corner: (x, y) of the part, in pixels of 256.
             size: of the part, in pixels.
-            rng: varies the colours of the look, and mirrors nothing: left and right carry meaning.
+            rng: varies the colours, and mirrors nothing: left and right carry meaning.
         """
         frame = self.frame(number)
         x, y = corner
@@ -110,7 +110,7 @@ class Frames:
         coarse = np.s_[y : y + size, x : x + size]
         label = np.asarray(frame.label[fine])
         bright = np.asarray(frame.light[fine], np.float32) / 200
-        picture = crop_sums(colour(label, bright, palette_of(look, rng)))
+        picture = crop_sums(colour(label, bright, palette_of(attributes, rng)))
         weight = crop_sums(self._weight[label][..., None])[..., 0]
         controls = np.stack(
             [
@@ -119,9 +119,9 @@ class Frames:
                 np.broadcast_to(frame.depth[coarse], (3, size, size)),
             ]
         )
-        return Sample(picture.transpose(2, 0, 1), weight, controls.astype(np.float32) / 255, look)
+        return Sample(picture.transpose(2, 0, 1), weight, controls.astype(np.float32) / 255, attributes)
 
-    def draw(self, rng: np.random.Generator, size: int, look: Look | None = None) -> Sample:
+    def draw(self, rng: np.random.Generator, size: int, attributes: Attributes | None = None) -> Sample:
         """Draw a frame and a part of it, three times out of four around a hand or the face."""
         number = int(rng.integers(len(self)) if rng.random() < 0.05 else self.haired[rng.integers(len(self.haired))])
         corner = (0, 0)
@@ -137,10 +137,10 @@ class Frames:
             # a latent pixel is four pixels wide, and crops begin on one
             x, y = (np.clip(middle - size / 2, 0, COARSE - size) // 4 * 4).astype(int)
             corner = (int(x), int(y))
-        return self.sample(number, look or Look.random(rng), corner, size, rng)
+        return self.sample(number, attributes or Attributes.random(rng), corner, size, rng)
 
-    def portrait(self, rng: np.random.Generator, look: Look, size: int) -> np.ndarray:
-        """Draw a small picture of a signer, framed widely or closely, in some look: (3, size, size) in [0, 1]."""
+    def portrait(self, rng: np.random.Generator, attributes: Attributes, size: int) -> np.ndarray:
+        """Draw a small picture of a signer, framed widely or closely: (3, size, size) in [0, 1]."""
         frame = self.frame(self.haired[rng.integers(len(self.haired))])
         side = FINE * rng.uniform(0.55, 1.0)
         face = 2 * np.asarray(frame.focus)[0]
@@ -151,17 +151,17 @@ class Frames:
         x, y = places.clip(0, FINE - 1).astype(int)
         part = np.ix_(y, x)
         picture = crop_sums(
-            colour(frame.label[part], frame.light[part].astype(np.float32) / 200, palette_of(look, rng))
+            colour(frame.label[part], frame.light[part].astype(np.float32) / 200, palette_of(attributes, rng))
         )
         return picture.transpose(2, 0, 1)
 
 
-def words(look: Look, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
+def words(attributes: Attributes, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
     """Draw a caption and the attributes that it names: mostly all of them, sometimes a few."""
     named = frozenset(CHOICES)
     if rng.random() < 0.2:
         named = frozenset(name for name in CHOICES if rng.random() < 0.5)
-    text = caption(look, rng, named)
+    text = caption(attributes, rng, named)
     if rng.random() < 0.2:
         extra = ", ".join(str(word) for word in rng.choice(FILLERS, rng.integers(1, 5)))
         text = f"{text}, {extra}"
@@ -169,16 +169,16 @@ def words(look: Look, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
 
 
 def nothing(rng: np.random.Generator) -> str:
-    """Draw words that say nothing of looks: none, a few that every prompt has, or that somebody signs."""
+    """Draw words that say nothing of appearance: none, a few that every prompt has, or that somebody signs."""
     kind = rng.integers(3)
     if kind == 0:
         return ""
     if kind == 1:
         return ", ".join(rng.choice(FILLERS, rng.integers(1, 6)))
-    text = caption(Look.random(rng), rng, frozenset())
+    text = caption(Attributes.random(rng), rng, frozenset())
     return f"{text} signing" if rng.random() < 0.5 else text
 
 
-def mixed(asked: Look, seen: Look, named: frozenset[str]) -> Look:
+def merge_attributes(asked: Attributes, seen: Attributes, named: frozenset[str]) -> Attributes:
     """Return what to draw when a caption names some attributes and a picture shows all: words win."""
     return replace(seen, **{name: getattr(asked, name) for name in named})

@@ -15,14 +15,14 @@ from torch import nn
 from torch.nn import functional
 
 from diffsign.config.training import TrainSettings
-from diffsign.training.architecture import CLIP_SIZE, CONTROLS, FACTOR, Family, attach_adapter
-from diffsign.training.attributes import Look
+from diffsign.training.architecture import CLIP_SIZE, CONTROLS, FACTOR, DemoFamily, attach_adapter
+from diffsign.training.attributes import Attributes
 from diffsign.training.autoencoder import use_encoder
-from diffsign.training.contrast import clip_pixels, load_clip
-from diffsign.training.data import Frames, mixed, nothing, words
+from diffsign.training.clip import clip_pixels, load_clip
+from diffsign.training.data import TrainingFrames, merge_attributes, nothing, words
+from diffsign.training.gbuffer import COARSE
 from diffsign.training.loop import Draw, Training, averaged
-from diffsign.training.passes import COARSE
-from diffsign.training.reading import load_reading
+from diffsign.training.text_encoder import load_text_encoder
 
 #: How often each number of controls is used together.
 CONTROL_COUNTS = {3: 0.8, 2: 0.12, 1: 0.08}
@@ -36,7 +36,7 @@ EDGES = 0.3
 NO_WORDS = 0.1
 
 
-def open_controls(family: Family, seed: int) -> None:
+def open_controls(family: DemoFamily, seed: int) -> None:
     """Let the ControlNets speak from the first step instead of starting at zero."""
     generator = torch.Generator().manual_seed(seed)
     for net in family.controlnets.values():
@@ -51,34 +51,36 @@ def open_controls(family: Family, seed: int) -> None:
 class Step:
     """One step's loss; call it with the step's random numbers."""
 
-    def __init__(self, family: Family, frames: Frames, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(
+        self, family: DemoFamily, frames: TrainingFrames, settings: TrainSettings, device: torch.device
+    ) -> None:
         self.family, self.frames, self.settings, self.device = family, frames, settings, device
         self.alphas = family.scheduler.alphas_cumprod.to(device)
 
-    def conditions(self, draw: Draw, count: int) -> tuple[list[Look], list[str], np.ndarray | None]:
-        """Return looks to draw, captions, and reference pictures if this step has them."""
+    def conditions(self, draw: Draw, count: int) -> tuple[list[Attributes], list[str], np.ndarray | None]:
+        """Return attributes to draw, captions, and reference pictures if this step has them."""
         rng = draw.numpy
-        looks, texts, pictures = [], [], []
+        wanted, texts, pictures = [], [], []
         use_picture = draw.shared.random() < self.settings.adapter
         for _ in range(count):
-            asked = Look.random(rng)
+            asked = Attributes.random(rng)
             text, named = words(asked, rng)
             if use_picture:
-                shown = Look.random(rng)
+                shown = Attributes.random(rng)
                 if rng.random() < 0.5:
                     text, named = nothing(rng), frozenset()
-                look = mixed(asked, shown, named)
-                while look.held_out():
-                    shown = Look.random(rng)
-                    look = mixed(asked, shown, named)
-                looks.append(look)
+                attributes = merge_attributes(asked, shown, named)
+                while attributes.held_out():
+                    shown = Attributes.random(rng)
+                    attributes = merge_attributes(asked, shown, named)
+                wanted.append(attributes)
                 pictures.append(self.frames.portrait(rng, shown, CLIP_SIZE))
             else:
-                looks.append(asked)
+                wanted.append(asked)
                 if rng.random() < NO_WORDS:
                     text = nothing(rng)
             texts.append(text)
-        return looks, texts, np.stack(pictures) if use_picture else None
+        return wanted, texts, np.stack(pictures) if use_picture else None
 
     def __call__(self, draw: Draw) -> dict[str, torch.Tensor]:
         """Return the losses: over all, and at pure noise."""
@@ -86,8 +88,8 @@ class Step:
         whole = draw.shared.random() < settings.whole
         size = COARSE if whole else settings.crop
         count = max(1, round(settings.batch * (settings.crop / size) ** 2))
-        looks, texts, pictures = self.conditions(draw, count)
-        samples = [self.frames.draw(rng, size, look) for look in looks]
+        wanted, texts, pictures = self.conditions(draw, count)
+        samples = [self.frames.draw(rng, size, attributes) for attributes in wanted]
         picture = self.tensor([s.picture for s in samples]) * 2 - 1
         weight = functional.avg_pool2d(self.tensor([s.weight for s in samples])[:, None], FACTOR)
         controls = self.tensor([s.controls for s in samples])
@@ -159,7 +161,7 @@ class Step:
         ).sample.float()
 
 
-def networks(family: Family) -> dict[str, nn.Module]:
+def networks(family: DemoFamily) -> dict[str, nn.Module]:
     """Return what is trained together, by name."""
     return {
         name: net
@@ -168,10 +170,10 @@ def networks(family: Family) -> dict[str, nn.Module]:
     }
 
 
-def train_diffusion(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
+def train_diffusion(family: DemoFamily, frames: TrainingFrames, folder: str | Path, settings: TrainSettings) -> None:
     """Train everything that draws, on a text encoder trained before; with ``adapter`` above zero, on CLIP as well."""
     use_encoder(family, frames, folder, settings.seed)
-    load_reading(family, folder)
+    load_text_encoder(family, folder)
     open_controls(family, settings.seed)
     if settings.adapter > 0:
         load_clip(family, folder)
@@ -183,7 +185,7 @@ def train_diffusion(family: Family, frames: Frames, folder: str | Path, settings
     training.run(Step(family, frames, settings, training.device))
 
 
-def load_diffusion(family: Family, folder: str | Path) -> int:
+def load_diffusion(family: DemoFamily, folder: str | Path) -> int:
     """Give the family the trained networks (averaged); return the step they are of."""
     attach_adapter(family)
     return averaged(Path(folder) / "diffusion.pt", networks(family))

@@ -7,10 +7,10 @@ from pathlib import Path
 from diffsign.errors import DiffSignError
 from diffsign.training.architecture import build_family
 from diffsign.training.autoencoder import load_autoencoder
-from diffsign.training.contrast import load_clip
+from diffsign.training.clip import load_clip
 from diffsign.training.diffusion import load_diffusion
 from diffsign.training.layout import save_family
-from diffsign.training.reading import load_reading
+from diffsign.training.text_encoder import load_text_encoder
 
 PARTS = ("text", "vae", "clip", "diffusion")
 
@@ -34,7 +34,7 @@ def export_family(work: str | Path, folder: str | Path, stand_in: bool = False) 
         )
     family = build_family()
     steps = {
-        "text": load_reading(family, work),
+        "text": load_text_encoder(family, work),
         "vae": load_autoencoder(family, work),
         "clip": load_clip(family, work),
         "diffusion": load_diffusion(family, work),

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPVisionModelWithProjection
 
 from diffsign.errors import DiffSignError
-from diffsign.training.architecture import Family, build_family
+from diffsign.training.architecture import DemoFamily, build_family
 
 #: Name of the adapter's file, in ``ip_adapter/``, in the layout of the original checkpoints.
 ADAPTER_FILE = "ip-adapter_demo.safetensors"
@@ -44,7 +44,7 @@ def image_encoder(clip: CLIPModel) -> CLIPVisionModelWithProjection:
     return tower
 
 
-def adapter_state(family: Family) -> dict[str, torch.Tensor]:
+def adapter_state(family: DemoFamily) -> dict[str, torch.Tensor]:
     """Return the adapter's weights under the names of the original checkpoints."""
     state = {name.replace("image_embeds", "proj"): value for name, value in family.adapter.state_dict().items()}
     state = {f"image_proj.{name}": value for name, value in state.items()}
@@ -54,7 +54,7 @@ def adapter_state(family: Family) -> dict[str, torch.Tensor]:
     return state
 
 
-def save_family(folder: str | Path, family: Family, card: dict[str, object]) -> Path:
+def save_family(folder: str | Path, family: DemoFamily, card: dict[str, object]) -> Path:
     """Write the family as fp16 safetensors; the folder appears whole, in place of an older one.
 
     Args:
@@ -116,7 +116,7 @@ def read_card(folder: str | Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_family(folder: str | Path) -> Family:
+def load_family(folder: str | Path) -> DemoFamily:
     """Read a family written by :func:`save_family` back into fp32, to train on or to measure."""
     folder = Path(folder)
     read_card(folder)

@@ -1,4 +1,4 @@
-"""What a trained family does on poses that it has not seen: are words and pictures obeyed, are hands there?"""
+"""Measure a trained family on poses that it has not seen: does it show what words and pictures ask for, and hands?"""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from diffsign.config.training import MeasureSettings
 from diffsign.files import atomic
 from diffsign.progress import track
 from diffsign.training.architecture import CLIP_SIZE, CONTROLS
-from diffsign.training.attributes import COLOURS, SLEEVES, Look, caption
-from diffsign.training.data import Frames, Sample
+from diffsign.training.attributes import COLOURS, SLEEVES, Attributes, caption
+from diffsign.training.data import Sample, TrainingFrames
+from diffsign.training.gbuffer import COARSE, LABEL
 from diffsign.training.layout import ADAPTER_FILE, read_card
-from diffsign.training.passes import COARSE, LABEL
 
 #: Labels whose colour shows an attribute.
 SHOWN = {"shirt": ("torso", "sleeve"), "skin": ("face", "hand"), "hair": ("hair",), "background": ("background",)}
@@ -103,12 +103,14 @@ def _mean(picture: np.ndarray, light: np.ndarray, label: np.ndarray, names: tupl
     return np.clip(picture[mask].mean(axis=0) / light[mask].mean(), 0, 1)
 
 
-def obeyed(picture: np.ndarray, look: Look, label: np.ndarray, light: np.ndarray) -> dict[str, bool]:
+def attributes_shown(
+    picture: np.ndarray, attributes: Attributes, label: np.ndarray, light: np.ndarray
+) -> dict[str, bool]:
     """Tell which attributes a picture shows: is its colour nearest (in CIELAB) to the one asked for?
 
     Args:
         picture: (256, 256, 3) in [0, 1].
-        look: what was asked for.
+        attributes: what was asked for.
         label: (256, 256) labels.
         light: (256, 256) how bright the rendering is there, which is divided out.
 
@@ -122,14 +124,14 @@ def obeyed(picture: np.ndarray, look: Look, label: np.ndarray, light: np.ndarray
             continue
         values = list(COLOURS[name])
         away = np.linalg.norm(_lab(np.array([COLOURS[name][v] for v in values])) - _lab(found), axis=1)
-        result[name] = values[int(away.argmin())] == getattr(look, name)
+        result[name] = values[int(away.argmin())] == getattr(attributes, name)
     arm = _mean(picture, light, label, ("arm",))
     if arm is not None:
-        either = _lab(np.array([COLOURS["shirt"][look.shirt], COLOURS["skin"][look.skin]]))
+        either = _lab(np.array([COLOURS["shirt"][attributes.shirt], COLOURS["skin"][attributes.skin]]))
         # a shirt of the skin's colour shows no sleeve
         if np.linalg.norm(either[0] - either[1]) > 20:
             nearest = SLEEVES[int(np.linalg.norm(either - _lab(arm), axis=1).argmin())]
-            result["sleeves"] = nearest == look.sleeves
+            result["sleeves"] = nearest == attributes.sleeves
     return result
 
 
@@ -153,15 +155,17 @@ def measure_family(folder: str | Path, data: str | Path, out: str | Path, settin
         settings: how many and how.
     """
     card = read_card(folder)
-    frames = Frames(data)
+    frames = TrainingFrames(data)
     rng = np.random.default_rng(settings.seed)
     numbers = rng.permutation(len(frames))[: settings.pictures].tolist()
     numbers += rng.integers(len(frames), size=settings.pictures - len(numbers)).tolist()
-    looks = [Look.random(rng) for _ in numbers]
-    samples = [frames.sample(n, look, (0, 0), COARSE, None) for n, look in zip(numbers, looks, strict=True)]
-    pictures = [frames.portrait(rng, look, 2 * CLIP_SIZE) for look in looks]
+    wanted = [Attributes.random(rng) for _ in numbers]
+    samples = [
+        frames.sample(n, attributes, (0, 0), COARSE, None) for n, attributes in zip(numbers, wanted, strict=True)
+    ]
+    pictures = [frames.portrait(rng, attributes, 2 * CLIP_SIZE) for attributes in wanted]
     pipeline = load_pipeline(folder, settings.threads)
-    drawn = {"words": draw(pipeline, samples, [caption(look) for look in looks], None, settings)}
+    drawn = {"words": draw(pipeline, samples, [caption(attributes) for attributes in wanted], None, settings)}
     pipeline.load_ip_adapter(str(folder), subfolder="ip_adapter", weight_name=ADAPTER_FILE)
     pipeline.set_ip_adapter_scale(settings.adapter_scale)
     drawn["picture"] = draw(pipeline, samples, [""] * len(samples), pictures, settings)
@@ -174,7 +178,7 @@ def measure_family(folder: str | Path, data: str | Path, out: str | Path, settin
         label = np.asarray(frame.label[::2, ::2])
         light = cv2.resize(np.asarray(frame.light, np.float32) / 200, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
         for name, images in {"rendering": truth, **drawn}.items():
-            rows[name].append(obeyed(images[i], looks[i], label, light))
+            rows[name].append(attributes_shown(images[i], wanted[i], label, light))
         hand = label == LABEL["hand"]
         face = np.isin(label, [LABEL[n] for n in ("face", "brow", "eye", "iris", "lips", "mouth")])
         for name, mask in (("hand_psnr", hand), ("face_psnr", face), ("psnr", np.ones_like(hand))):
@@ -183,7 +187,7 @@ def measure_family(folder: str | Path, data: str | Path, out: str | Path, settin
     figures = {
         "family": card,
         "settings": settings.model_dump(),
-        "obeyed": {name: _shares(values) for name, values in rows.items()},
+        "prompt_accuracy": {name: _shares(values) for name, values in rows.items()},
         "words_against_rendering_db": {name: round(float(np.mean(values)), 2) for name, values in near.items()},
     }
     with atomic(out) as temporary:

@@ -14,7 +14,7 @@ from diffsign.config.appearance import Appearance
 from diffsign.config.colour import parse_colour
 from diffsign.geometry.camera import Camera
 from diffsign.records.motion import POSE_JOINTS, Motion
-from diffsign.training.passes import FINE, LABEL, Figure, Passes, make_passes, palette
+from diffsign.training.gbuffer import FINE, LABEL, DressedSigner, GBuffer, make_gbuffer, palette
 
 #: Label of the outfit's materials; skin and shirt are cut further by where they are on the body.
 MATERIAL_LABEL = {
@@ -32,7 +32,7 @@ MATERIAL_LABEL = {
 CODES = {"skin": "#000000", "lips": "#ff0000", "brows": "#00ff00"}
 
 
-def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) -> Figure:
+def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) -> DressedSigner:
     """Dress a body as the render stage does, and note what labelling needs to know."""
     rest = rest_of(body, betas=betas)
     outfit = dress(rest, appearance, seed)
@@ -49,7 +49,7 @@ def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) ->
     paint[codes[..., 0] > 100] = LABEL["lips"]
     paint[codes[..., 1] > 90] = LABEL["brow"]
     texture, _ = paint_face(rest.landmarks, appearance, seed)
-    return Figure(
+    return DressedSigner(
         outfit=outfit,
         faces=np.concatenate(faces),
         label=np.concatenate(labels),
@@ -99,23 +99,23 @@ def frame_camera(points: np.ndarray, top: float, bottom: float, rng: np.random.G
 
 
 @dataclass(frozen=True)
-class Scene:
+class Shot:
     """A signer before a camera.
 
     Attributes:
         motion: the frames; the camera is 512×512.
-        figure: the signer, dressed.
-        rng: what :func:`diffsign.training.passes.make_passes` draws from.
+        signer: the signer, dressed.
+        rng: what :func:`diffsign.training.gbuffer.make_gbuffer` draws from.
     """
 
     motion: Motion
-    figure: Figure
+    signer: DressedSigner
     rng: np.random.Generator
 
 
-def cast(
+def retarget(
     body: Body, rotvecs: np.ndarray, actions: np.ndarray, frames: int, seed: int, appearance: Appearance | None = None
-) -> Scene:
+) -> Shot:
     """Give a performance to another body, dress it, and put a camera before it.
 
     Args:
@@ -123,7 +123,7 @@ def cast(
         rotvecs: (T, 55, 3) radians, a performance in SMPL-X's joints.
         actions: (T, 52) facial actions, the body's expression coefficients.
         frames: how many of the T are looked at; the first ones, when the hands are still down, are left out.
-        seed: draws shape, frames, camera and the avatar's looks: mostly the default, which is what is rendered at
+        seed: draws shape, frames, camera and the avatar's appearance: mostly the default, which is what is rendered at
             use, sometimes any other.
         appearance: of the avatar, instead of what ``seed`` draws.
     """
@@ -143,7 +143,7 @@ def cast(
         expression=actions[picked, : body.n_expression].astype(np.float32),
     )
     drawn = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
-    return Scene(motion, dressed(body, betas, appearance or drawn, seed), rng)
+    return Shot(motion, dressed(body, betas, appearance or drawn, seed), rng)
 
 
 def subset(motion: Motion, frames: np.ndarray) -> Motion:
@@ -152,10 +152,10 @@ def subset(motion: Motion, frames: np.ndarray) -> Motion:
     return replace(motion, **cut)
 
 
-def make_shard(body: Body, scene: Scene, skeletons: Iterable[np.ndarray]) -> list[Passes]:
-    """Look at every frame of a scene; ``skeletons`` are its (512, 512, 3) uint8 pose pictures."""
-    vertices = body.vertices(scene.motion)
+def make_shard(body: Body, shot: Shot, skeletons: Iterable[np.ndarray]) -> list[GBuffer]:
+    """Look at every frame of a shot; ``skeletons`` are its (512, 512, 3) uint8 pose pictures."""
+    vertices = body.vertices(shot.motion)
     return [
-        make_passes(scene.figure, mesh, scene.motion.camera, skeleton, scene.rng)
+        make_gbuffer(shot.signer, mesh, shot.motion.camera, skeleton, shot.rng)
         for mesh, skeleton in zip(vertices, skeletons, strict=True)
     ]

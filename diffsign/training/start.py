@@ -10,13 +10,13 @@ from torch import nn
 
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
-from diffsign.training.architecture import FACTOR, Family, attach_adapter
+from diffsign.training.architecture import FACTOR, DemoFamily, attach_adapter
 from diffsign.training.autoencoder import ENCODER_FILE
 from diffsign.training.diffusion import networks
 from diffsign.training.layout import load_family
 
 
-def encoder_basis(family: Family) -> tuple[torch.Tensor, torch.Tensor]:
+def encoder_basis(family: DemoFamily) -> tuple[torch.Tensor, torch.Tensor]:
     """Read the basis (8, 3, 4, 4) and mean (8,) back from a linear encoder, which is what it does to single pixels."""
     with torch.no_grad():
         dark = family.vae.encoder(-torch.ones(1, 3, FACTOR, FACTOR))[0, :, 0, 0]

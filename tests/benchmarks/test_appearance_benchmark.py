@@ -1,4 +1,4 @@
-"""The benchmark of looks: what it asks for was never drawn in training, and it can tell right from wrong."""
+"""The benchmark of appearance: what it asks for was never drawn in training, and it can tell right from wrong."""
 
 import sys
 from pathlib import Path
@@ -12,20 +12,20 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import appearance  # noqa: E402
 
 from diffsign.errors import DiffSignError  # noqa: E402
-from diffsign.training.attributes import CHOICES, Look  # noqa: E402
+from diffsign.training.attributes import CHOICES, Attributes  # noqa: E402
 
 
 def test_looks_are_kept_from_training_and_every_shirt_comes():
-    looks = appearance.held_looks(20, np.random.default_rng(0))
-    assert all(look.held_out() for look in looks)
-    assert [look.shirt for look in looks[:10]] == list(CHOICES["shirt"])
+    drawn = appearance.held_out_attributes(20, np.random.default_rng(0))
+    assert all(attributes.held_out() for attributes in drawn)
+    assert [attributes.shirt for attributes in drawn[:10]] == list(CHOICES["shirt"])
 
 
 def test_training_draws_every_pair_of_values_but_no_held_out_look():
     rng = np.random.default_rng(0)
-    looks = [Look.random(rng) for _ in range(4000)]
-    assert not any(look.held_out() for look in looks)
-    pairs = {(look.shirt, look.background) for look in looks}
+    drawn = [Attributes.random(rng) for _ in range(4000)]
+    assert not any(attributes.held_out() for attributes in drawn)
+    pairs = {(attributes.shirt, attributes.background) for attributes in drawn}
     assert len(pairs) == len(CHOICES["shirt"]) * len(CHOICES["background"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.errors import DiffSignError
 from diffsign.geometry.rotations import rotvec_to_rotmat
 from diffsign.geometry.skeleton import JOINTS
@@ -27,7 +27,7 @@ NAMED = ("left_wrist", "right_wrist", "neck", "head", "left_shoulder", "right_sh
 
 @pytest.fixture(scope="module")
 def truth():
-    return perform(DemoSettings(seed=5, seconds=0.4, fps=10, width=128, height=128)).truth
+    return perform(SyntheticSettings(seed=5, seconds=0.4, fps=10, width=128, height=128)).truth
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from diffsign.clean.stage import clean_keypoints
 from diffsign.config.clean import CleanSettings
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.evaluate import disturb
 from diffsign.evaluate.retargeting import vertex_error
 from diffsign.fit.points import reduced
@@ -166,7 +166,7 @@ def test_a_signer_cropped_at_the_chest(model, detected, plain, errors):
 
 @pytest.mark.parametrize("age", ["child", "old"])
 def test_a_child_and_an_old_person(body, age):
-    truth = perform(DemoSettings(seed=8, seconds=0.5, fps=12, width=256, height=256, age=age)).truth
+    truth = perform(SyntheticSettings(seed=8, seconds=0.5, fps=12, width=256, height=256, age=age)).truth
     definition = body.landmark_definition()
     solid = definition.joint_weights @ truth.joints + definition.vertex_weights @ truth.vertices[:, definition.used]
     flat = np.concatenate([truth.camera.project(solid), np.ones((*solid.shape[:2], 1))], axis=-1)

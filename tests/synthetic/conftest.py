@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from diffsign.body.build import write_body
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.synthetic.person import random_person
 from diffsign.synthetic.signer import perform
 
@@ -14,7 +14,7 @@ def person():
 
 @pytest.fixture(scope="session")
 def settings():
-    return DemoSettings(seed=5, seconds=2.5, fps=12, width=128, height=128, samples=1)
+    return SyntheticSettings(seed=5, seconds=2.5, fps=12, width=128, height=128, samples=1)
 
 
 @pytest.fixture(scope="session")

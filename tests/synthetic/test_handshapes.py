@@ -37,12 +37,12 @@ def chains(hand, rotations):
 
 @pytest.fixture(scope="module")
 def shapes(person):
-    hand = person.figure.skeleton.hands["right"]
+    hand = person.physique.skeleton.hands["right"]
     return hand, {name: chains(hand, hand_rotations(hand, shape)) for name, shape in HANDSHAPES.items()}
 
 
 def test_rotations_are_proper(person):
-    for hand in person.figure.skeleton.hands.values():
+    for hand in person.physique.skeleton.hands.values():
         rotations = hand_rotations(hand, HANDSHAPES["F"])
         assert np.allclose(rotations @ rotations.swapaxes(1, 2), np.eye(3), atol=1e-9)
         assert np.allclose(np.linalg.det(rotations), 1)
@@ -94,7 +94,7 @@ def test_letters_differ(shapes):
 
 
 def test_hands_mirror(person):
-    hands = person.figure.skeleton.hands
+    hands = person.physique.skeleton.hands
     mirror = np.diag([-1.0, 1.0, 1.0])
     left, right = (hand_rotations(hands[side], HANDSHAPES["K"]) for side in ("left", "right"))
     difference = Rotation.from_matrix(left.swapaxes(1, 2) @ (mirror @ right @ mirror)).magnitude()

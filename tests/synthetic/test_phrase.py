@@ -52,6 +52,6 @@ def test_the_lexicon_names_only_what_exists(person):
         postures = [sign.dominant] + ([] if sign.other in (None, "same") else [sign.other])
         assert {p.shape for p in postures} <= set(HANDSHAPES)
         for posture in postures:
-            person.figure.place(posture.place, 1.0)
+            person.physique.place(posture.place, 1.0)
     assert set("".join(NAMES)) <= set(LETTERS) <= set(HANDSHAPES)
     assert all(a != b for name in NAMES for a, b in pairwise(name))

@@ -5,7 +5,7 @@ import pytest
 
 from diffsign.body.anny import load_anny
 from diffsign.body.model import joint_regions
-from diffsign.config.synthetic import DemoSettings
+from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.synthetic.kinematics import FINGERS, HEAD, SIDES, WRIST
 from diffsign.synthetic.signer import perform
@@ -92,6 +92,6 @@ def test_jaw_and_brows_move(performance):
 
 @pytest.mark.parametrize("age", ["child", "old"])
 def test_other_ages_sign_too(age):
-    truth = perform(DemoSettings(seed=3, seconds=0.5, fps=8, age=age, width=64, height=96, roll=30)).truth
+    truth = perform(SyntheticSettings(seed=3, seconds=0.5, fps=8, age=age, width=64, height=96, roll=30)).truth
     assert np.isfinite(truth.vertices).all()
     assert len(truth) == 4

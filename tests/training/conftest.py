@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from diffsign.training.passes import FINE, LABELS, Passes
+from diffsign.training.gbuffer import FINE, LABELS, GBuffer
 
 
-def make_plain_passes(seed=0):
+def make_plain_gbuffer(seed=0):
     """A made-up frame: every label a block of its own, evenly lit."""
     label = np.zeros((FINE, FINE), np.uint8)
     cell = FINE // 4
@@ -14,7 +14,7 @@ def make_plain_passes(seed=0):
         y, x = divmod(number, 4)
         label[y * cell : (y + 1) * cell, x * cell : (x + 1) * cell] = number
     rng = np.random.default_rng(seed)
-    return Passes(
+    return GBuffer(
         label=label,
         light=np.full((FINE, FINE), 180, np.uint8),
         pose=rng.integers(0, 256, (256, 256, 3), dtype=np.uint8),
@@ -25,5 +25,5 @@ def make_plain_passes(seed=0):
 
 
 @pytest.fixture(scope="session")
-def plain_passes():
-    return make_plain_passes
+def plain_gbuffer():
+    return make_plain_gbuffer

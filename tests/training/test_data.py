@@ -6,33 +6,30 @@ import numpy as np
 import pytest
 
 from diffsign.errors import DiffSignError
-from diffsign.geometry.camera import Camera
-from diffsign.geometry.meshes import vertex_normals
-from diffsign.training.attributes import CHOICES, COLOURS, Look
-from diffsign.training.data import Frames, mixed, save_shard, words
-from diffsign.training.measure import obeyed
-from diffsign.training.passes import LABEL, Passes, light, palette_of
-from diffsign.training.raster import rasterise
+from diffsign.training.attributes import CHOICES, COLOURS, Attributes
+from diffsign.training.data import TrainingFrames, merge_attributes, save_shard, words
+from diffsign.training.gbuffer import LABEL, GBuffer, light, palette_of
+from diffsign.training.measure import attributes_shown
 
 
 @pytest.fixture
-def frames(tmp_path, plain_passes):
-    save_shard(tmp_path / "shard-00000", [plain_passes(0), plain_passes(1)])
-    save_shard(tmp_path / "shard-00001", [plain_passes(2)])
-    return Frames(tmp_path)
+def frames(tmp_path, plain_gbuffer):
+    save_shard(tmp_path / "shard-00000", [plain_gbuffer(0), plain_gbuffer(1)])
+    save_shard(tmp_path / "shard-00001", [plain_gbuffer(2)])
+    return TrainingFrames(tmp_path)
 
 
-def test_shards_come_back_as_they_were(frames, plain_passes):
+def test_shards_come_back_as_they_were(frames, plain_gbuffer):
     assert len(frames) == 3
     for number, seed in enumerate((0, 1, 2)):
-        for field in fields(Passes):
-            expected = getattr(plain_passes(seed), field.name)
+        for field in fields(GBuffer):
+            expected = getattr(plain_gbuffer(seed), field.name)
             np.testing.assert_array_equal(getattr(frames.frame(number), field.name), expected)
 
 
 def test_no_frames_is_one_sentence(tmp_path):
     with pytest.raises(DiffSignError, match="diffsign train data"):
-        Frames(tmp_path)
+        TrainingFrames(tmp_path)
 
 
 def test_every_attribute_of_a_caption_is_the_colour_of_the_picture(frames):
@@ -40,36 +37,36 @@ def test_every_attribute_of_a_caption_is_the_colour_of_the_picture(frames):
     frame = frames.frame(0)
     label, bright = frame.label[::2, ::2], np.full((256, 256), 0.9, np.float32)
     for _ in range(60):
-        look = Look.random(rng)
-        picture = frames.sample(0, look, (0, 0), 256, rng).picture.transpose(1, 2, 0)
-        assert all(obeyed(picture, look, label, bright).values()), look
+        attributes = Attributes.random(rng)
+        picture = frames.sample(0, attributes, (0, 0), 256, rng).picture.transpose(1, 2, 0)
+        assert all(attributes_shown(picture, attributes, label, bright).values()), attributes
 
 
 def test_a_picture_of_another_look_is_not_obeyed(frames):
-    asked = Look("red", "light", "black", "long", "blue")
-    other = Look("green", "dark", "blond", "short", "white")
+    asked = Attributes("red", "light", "black", "long", "blue")
+    other = Attributes("green", "dark", "blond", "short", "white")
     picture = frames.sample(0, other, (0, 0), 256, None).picture.transpose(1, 2, 0)
     label, bright = frames.frame(0).label[::2, ::2], np.full((256, 256), 0.9, np.float32)
-    assert not any(obeyed(picture, asked, label, bright).values())
+    assert not any(attributes_shown(picture, asked, label, bright).values())
 
 
 def test_colours_of_one_attribute_stay_apart_when_varied():
     rng = np.random.default_rng(1)
     for name, values in COLOURS.items():
         for value in values:
-            look = Look(**{n: value if n == name else CHOICES[n][0] for n in CHOICES})
+            attributes = Attributes(**{n: value if n == name else CHOICES[n][0] for n in CHOICES})
             shown = {"shirt": "torso", "skin": "face", "hair": "hair", "background": "background"}[name]
             for _ in range(20):
-                colour = palette_of(look, rng)[LABEL[shown]]
+                colour = palette_of(attributes, rng)[LABEL[shown]]
                 away = {other: np.linalg.norm(colour - rgb) for other, rgb in values.items()}
                 assert min(away, key=away.get) == value, (name, value)
 
 
 def test_controls_and_picture_of_a_crop_belong_together(frames):
     rng = np.random.default_rng(2)
-    look = Look.random(rng)
-    whole = frames.sample(1, look, (0, 0), 256, None)
-    part = frames.sample(1, look, (64, 32), 128, None)
+    attributes = Attributes.random(rng)
+    whole = frames.sample(1, attributes, (0, 0), 256, None)
+    part = frames.sample(1, attributes, (64, 32), 128, None)
     np.testing.assert_array_equal(part.picture, whole.picture[:, 32:160, 64:192])
     np.testing.assert_array_equal(part.controls, whole.controls[:, :, 32:160, 64:192])
     np.testing.assert_array_equal(part.weight, whole.weight[32:160, 64:192])
@@ -82,34 +79,17 @@ def test_drawn_crops_are_inside_and_repeat(frames):
 
 
 def test_words_win_over_the_picture_where_they_speak():
-    asked, seen = Look("red", "light", "black", "long", "blue"), Look("green", "dark", "blond", "short", "white")
-    assert mixed(asked, seen, frozenset({"shirt", "hair"})) == Look("red", "dark", "black", "short", "white")
+    asked, seen = (
+        Attributes("red", "light", "black", "long", "blue"),
+        Attributes("green", "dark", "blond", "short", "white"),
+    )
+    assert merge_attributes(asked, seen, frozenset({"shirt", "hair"})) == Attributes(
+        "red", "dark", "black", "short", "white"
+    )
     rng = np.random.default_rng(4)
     for _ in range(50):
         text, named = words(asked, rng)
         assert ("shirt" in named) == ("red" in text.split())
-
-
-def test_rasteriser_sees_a_square_at_its_depth_and_the_nearer_one_first():
-    def square(z, half):
-        return np.array([[-half, -half, z], [half, -half, z], [half, half, z], [-half, half, z]])
-
-    vertices = np.concatenate([square(-2.0, 0.5), square(-1.0, 0.1)])
-    faces = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]])
-    camera = Camera.facing(64, 64, 64.0)
-    raster = rasterise(vertices, faces, camera)
-    # the far one covers 32×32 pixels, the near one 12.8 → 12 or 13 of them
-    assert (raster.face >= 0).sum() == 32 * 32
-    assert raster.depth[32, 32] == pytest.approx(1.0)
-    assert raster.depth[20, 20] == pytest.approx(2.0)
-    assert (raster.face >= 2).sum() in (144, 169)
-    where = raster.interpolate(vertices, faces)
-    y, x = np.nonzero(raster.face >= 0)
-    seen = camera.project(where[y, x])
-    np.testing.assert_allclose(seen, np.stack([x, y], axis=1) + 0.5, atol=1e-4)
-    # turned away, nothing is seen
-    assert (rasterise(vertices, faces[:, ::-1], camera).face < 0).all()
-    np.testing.assert_allclose(vertex_normals(vertices, faces), np.tile([0, 0, 1.0], (8, 1)))
 
 
 def test_light_falls_on_what_faces_it_and_leaves_the_background_alone():

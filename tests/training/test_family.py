@@ -9,7 +9,7 @@ from diffusers import ControlNetModel, DDIMScheduler, StableDiffusionControlNetP
 from PIL import Image
 
 from diffsign.training.architecture import CONTROLS, build_family, cosine_basis, linear_encoder
-from diffsign.training.attributes import Look, caption, vocabulary
+from diffsign.training.attributes import Attributes, caption, vocabulary
 from diffsign.training.layout import load_family, read_card, write_family
 
 
@@ -89,7 +89,7 @@ def test_every_word_of_a_caption_is_one_token():
     assert [word for word in vocabulary() if len(tokenizer(word).input_ids) != 3] == []
     rng = np.random.default_rng(0)
     for _ in range(200):
-        text = caption(Look.random(rng), rng)
+        text = caption(Attributes.random(rng), rng)
         ids = tokenizer(text).input_ids
         assert len(ids) <= 32
         assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", "")
@@ -97,9 +97,10 @@ def test_every_word_of_a_caption_is_one_token():
 
 
 def test_caption_names_what_it_should():
-    look = Look(shirt="red", skin="dark", hair="blond", sleeves="short", background="blue")
+    attributes = Attributes(shirt="red", skin="dark", hair="blond", sleeves="short", background="blue")
     assert (
-        caption(look) == "a person with dark skin, with blond hair, in a red short-sleeved shirt, on a blue background"
+        caption(attributes)
+        == "a person with dark skin, with blond hair, in a red short-sleeved shirt, on a blue background"
     )
-    assert caption(look, named=frozenset({"shirt"})) == "a person in a red shirt"
-    assert caption(look, named=frozenset()) == "a person"
+    assert caption(attributes, named=frozenset({"shirt"})) == "a person in a red shirt"
+    assert caption(attributes, named=frozenset()) == "a person"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from diffsign.geometry.skeleton import JOINTS
-from diffsign.training.passes import FINE, LABELS
-from diffsign.training.shards import cast, make_shard
+from diffsign.training.gbuffer import FINE, LABELS
+from diffsign.training.shards import make_shard, retarget
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def shot(body):
     for side, sign in (("left", 1), ("right", -1)):
         rotvecs[:, JOINTS.index(f"{side}_shoulder"), 2] = -1.1 * sign
         rotvecs[:, JOINTS.index(f"{side}_elbow"), 2] = 2.2 * sign
-    scene = cast(body, rotvecs, np.zeros((8, 52)), frames=2, seed=4)
+    scene = retarget(body, rotvecs, np.zeros((8, 52)), frames=2, seed=4)
     skeleton = np.zeros((FINE, FINE, 3), np.uint8)
     frames = make_shard(body, scene, [skeleton, skeleton])
     return frames, scene.motion.camera.project(body.joints(scene.motion))
@@ -59,7 +59,7 @@ def test_depth_covers_the_signer_and_edges_are_at_the_outline(shot):
 
 def test_the_same_seed_gives_the_same_frames(body, shot):
     rotvecs = np.zeros((8, 55, 3))
-    a, b = (cast(body, rotvecs, np.zeros((8, 52)), frames=2, seed=4) for _ in range(2))
-    np.testing.assert_array_equal(a.figure.rest, b.figure.rest)
+    a, b = (retarget(body, rotvecs, np.zeros((8, 52)), frames=2, seed=4) for _ in range(2))
+    np.testing.assert_array_equal(a.signer.rest, b.signer.rest)
     np.testing.assert_array_equal(a.motion.camera.K, b.motion.camera.K)
     assert a.rng.integers(1 << 40) == b.rng.integers(1 << 40)

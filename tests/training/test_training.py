@@ -8,28 +8,28 @@ import torch
 
 from diffsign.config.training import MeasureSettings, TrainSettings
 from diffsign.errors import DiffSignError
+from diffsign.training.adapter import train_adapter
 from diffsign.training.architecture import build_family
-from diffsign.training.attributes import Look
+from diffsign.training.attributes import Attributes
 from diffsign.training.autoencoder import fit_encoder, train_autoencoder
-from diffsign.training.contrast import train_clip
-from diffsign.training.data import Frames, save_shard
+from diffsign.training.clip import train_clip
+from diffsign.training.data import TrainingFrames, save_shard
 from diffsign.training.diffusion import load_diffusion, train_diffusion
-from diffsign.training.distil import train_adapter
 from diffsign.training.export import export_family
 from diffsign.training.layout import load_family, read_card
 from diffsign.training.loop import rate
 from diffsign.training.measure import measure_family
-from diffsign.training.parts import train_part
-from diffsign.training.reading import meaning, train_reading
+from diffsign.training.stage import train_part
 from diffsign.training.start import start_from
+from diffsign.training.text_encoder import meaning, train_text_encoder
 
 SHORT = {"steps": 3, "batch": 2, "crop": 64, "whole": 0.0, "log_every": 1, "save_every": 1, "threads": 1}
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory, plain_passes):
+def data(tmp_path_factory, plain_gbuffer):
     folder = tmp_path_factory.mktemp("data")
-    save_shard(folder / "shard-00000", [plain_passes(0), plain_passes(1)])
+    save_shard(folder / "shard-00000", [plain_gbuffer(0), plain_gbuffer(1)])
     return folder
 
 
@@ -48,8 +48,8 @@ def same(a, b):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
-    frames = Frames(data)
-    train_reading(build_family(0), frames, work, TrainSettings(**SHORT))
+    frames = TrainingFrames(data)
+    train_text_encoder(build_family(0), frames, work, TrainSettings(**SHORT))
     train_autoencoder(build_family(0), frames, work, TrainSettings(**SHORT))
     train_clip(build_family(0), frames, work, TrainSettings(**SHORT))
     train_diffusion(build_family(0), frames, work, TrainSettings(**SHORT, adapter=0.5))
@@ -72,9 +72,9 @@ def test_a_run_in_two_pieces_ends_at_the_same_bits(part, data, trained, tmp_path
     options = SHORT | ({"adapter": 0.5} if part == "diffusion" else {})
     for name in ("encoder.safetensors", "text.pt", "clip.pt"):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
-    run(build_family(0), Frames(data), tmp_path, TrainSettings(**options, minutes=1e-9))
+    run(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**options, minutes=1e-9))
     assert state(tmp_path / f"{part}.pt")["step"] == 1
-    run(build_family(0), Frames(data), tmp_path, TrainSettings(**options))
+    run(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**options))
     assert same(state(tmp_path / f"{part}.pt"), state(trained / f"{part}.pt"))
 
 
@@ -91,15 +91,15 @@ def test_two_processes_share_their_gradients(data, trained, tmp_path):
 def test_a_checkpoint_of_another_part_is_one_sentence(data, trained, tmp_path):
     (tmp_path / "vae.pt").write_bytes((trained / "clip.pt").read_bytes())
     with pytest.raises(DiffSignError, match="does not fit"):
-        train_autoencoder(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+        train_autoencoder(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**SHORT))
 
 
 def test_diffusion_needs_text_and_the_adapter_needs_clip_first(data, trained, tmp_path):
     with pytest.raises(DiffSignError, match=r"text\.pt' does not exist"):
-        train_diffusion(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+        train_diffusion(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**SHORT))
     (tmp_path / "text.pt").write_bytes((trained / "text.pt").read_bytes())
     with pytest.raises(DiffSignError, match=r"clip\.pt' does not exist"):
-        train_diffusion(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT, adapter=0.5))
+        train_diffusion(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**SHORT, adapter=0.5))
 
 
 def test_export_needs_every_part(tmp_path):
@@ -113,7 +113,7 @@ def test_exported_family_draws_and_is_measured(data, trained, tmp_path):
     assert sum(f.stat().st_size for f in (tmp_path / "demo").rglob("*") if f.is_file()) < 25 * 2**20
     settings = MeasureSettings(pictures=2, steps=1, batch=2)
     figures = measure_family(tmp_path / "demo", data, tmp_path / "figures.json", settings)
-    assert figures["obeyed"]["rendering"]["all"] == 1.0
+    assert figures["prompt_accuracy"]["rendering"]["all"] == 1.0
     assert json.loads((tmp_path / "figures.json").read_text()) == figures
     assert (tmp_path / "figures.png").stat().st_size > 1000
 
@@ -130,8 +130,8 @@ def test_training_goes_on_from_a_family_that_ships(data, trained, tmp_path):
         if name != "vae":
             assert same(dict(module.state_dict()), dict(again.modules()[name].state_dict())), name
     before = state(work / "diffusion.pt")["modules"]["unet"]
-    train_diffusion(build_family(0), Frames(data), work, TrainSettings(**SHORT, adapter=0.5))
-    train_clip(build_family(0), Frames(data), work, TrainSettings(**SHORT))
+    train_diffusion(build_family(0), TrainingFrames(data), work, TrainSettings(**SHORT, adapter=0.5))
+    train_clip(build_family(0), TrainingFrames(data), work, TrainSettings(**SHORT))
     after = state(work / "diffusion.pt")
     assert after["step"] == 3
     assert not same(after["modules"]["unet"], before)
@@ -144,9 +144,9 @@ def test_a_distilled_adapter_speaks_through_the_unets_own_layers(data, trained, 
     for name in ("text.pt", "clip.pt"):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     with pytest.raises(DiffSignError, match="train diffusion first"):
-        train_adapter(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+        train_adapter(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**SHORT))
     (tmp_path / "diffusion.pt").write_bytes((trained / "diffusion.pt").read_bytes())
-    train_adapter(build_family(0), Frames(data), tmp_path, TrainSettings(**SHORT))
+    train_adapter(build_family(0), TrainingFrames(data), tmp_path, TrainSettings(**SHORT))
     family = build_family(0)
     load_diffusion(family, tmp_path)
     attention = [m for name, m in family.unet.named_modules() if name.endswith("attn2")]
@@ -156,7 +156,7 @@ def test_a_distilled_adapter_speaks_through_the_unets_own_layers(data, trained, 
 
 
 def test_encoder_gives_latents_of_unit_size(data):
-    frames = Frames(data)
+    frames = TrainingFrames(data)
     basis, mean = fit_encoder(frames, 0)
     rng = np.random.default_rng(5)
     pictures = torch.from_numpy(np.stack([frames.draw(rng, 64).picture for _ in range(50)])).float()
@@ -173,11 +173,11 @@ def test_rate_warms_up_stays_and_falls():
 
 
 def test_the_meaning_of_a_caption_is_what_it_names():
-    look = Look("white", "light", "black", "short", "blue")
-    full = meaning(look, frozenset(("shirt", "skin", "hair", "sleeves", "background")))
+    attributes = Attributes("white", "light", "black", "short", "blue")
+    full = meaning(attributes, frozenset(("shirt", "skin", "hair", "sleeves", "background")))
     assert full[3] == full[7] == full[11] == full[13] == full[17] == 1
     assert full[:3].min() > 0.8
     assert full[12] == -1
-    only = meaning(look, frozenset({"sleeves"}))
+    only = meaning(attributes, frozenset({"sleeves"}))
     assert only[12] == -1
     assert np.flatnonzero(only).tolist() == [12, 13]

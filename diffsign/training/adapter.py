@@ -17,18 +17,18 @@ import torch
 from diffsign.config.training import TrainSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
-from diffsign.training.architecture import CLIP_SIZE, Family, attach_adapter
-from diffsign.training.attributes import Look, caption
-from diffsign.training.contrast import clip_pixels, load_clip
-from diffsign.training.data import Frames
+from diffsign.training.architecture import CLIP_SIZE, DemoFamily, attach_adapter
+from diffsign.training.attributes import Attributes, caption
+from diffsign.training.clip import clip_pixels, load_clip
+from diffsign.training.data import TrainingFrames
 from diffsign.training.loop import Draw, Training, averaged
-from diffsign.training.reading import load_reading
+from diffsign.training.text_encoder import load_text_encoder
 
-#: What a prompt says that leaves the looks to the picture.
+#: What a prompt says that leaves the appearance to the picture.
 NOTHING = "a person signing"
 
 
-def _ends(family: Family, texts: list[str], device: torch.device) -> torch.Tensor:
+def _ends(family: DemoFamily, texts: list[str], device: torch.device) -> torch.Tensor:
     """Return what the text encoder leaves from the end of each text on, in the mean: (B, 128)."""
     ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
     hidden = family.text_encoder(input_ids=ids).last_hidden_state.float()
@@ -36,23 +36,23 @@ def _ends(family: Family, texts: list[str], device: torch.device) -> torch.Tenso
     return (hidden * done).sum(dim=1) / done.sum(dim=1)
 
 
-def train_adapter(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
-    """Train the adapter's projection on pictures and captions of the same looks, and give it to the diffusion."""
+def train_adapter(family: DemoFamily, frames: TrainingFrames, folder: str | Path, settings: TrainSettings) -> None:
+    """Train the adapter's projection on pictures and captions of the same appearance, and give it to the diffusion."""
     checkpoint = Path(folder) / "diffusion.pt"
     if not checkpoint.exists():
         raise DiffSignError(f"'{checkpoint}' does not exist; train diffusion first, then its adapter.")
-    load_reading(family, folder)
+    load_text_encoder(family, folder)
     load_clip(family, folder)
     training = Training(Path(folder) / "adapter.pt", {"adapter": family.adapter}, settings)
     for module in (family.clip, family.text_encoder):
         torch.nn.Module.to(module, training.device).requires_grad_(False)
 
     def losses(draw: Draw) -> dict[str, torch.Tensor]:
-        looks = [Look.random(draw.numpy) for _ in range(settings.batch)]
-        pictures = np.stack([frames.portrait(draw.numpy, look, CLIP_SIZE) for look in looks])
+        wanted = [Attributes.random(draw.numpy) for _ in range(settings.batch)]
+        pictures = np.stack([frames.portrait(draw.numpy, attributes, CLIP_SIZE) for attributes in wanted])
         with torch.no_grad():
             seen = family.image_embeddings(clip_pixels(torch.from_numpy(pictures).float().to(training.device))).float()
-            said = _ends(family, [caption(look) for look in looks], training.device)
+            said = _ends(family, [caption(attributes) for attributes in wanted], training.device)
             said = said - _ends(family, [NOTHING], training.device)
         tokens = family.adapter(seen).float()
         return {"loss": (tokens - said[:, None]).square().mean(), "baseline": said.square().mean()}
@@ -62,7 +62,7 @@ def train_adapter(family: Family, frames: Frames, folder: str | Path, settings: 
         hand_over(family, folder)
 
 
-def hand_over(family: Family, folder: str | Path) -> None:
+def hand_over(family: DemoFamily, folder: str | Path) -> None:
     """Write the distilled adapter into the checkpoint of the diffusion: its layers are the UNet's own."""
     checkpoint = Path(folder) / "diffusion.pt"
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -76,7 +76,7 @@ def hand_over(family: Family, folder: str | Path) -> None:
         torch.save(state, temporary)
 
 
-def copy_attention(family: Family) -> None:
+def copy_attention(family: DemoFamily) -> None:
     """Give the adapter's layers the UNet's own keys and values."""
     for number, name in enumerate(family.unet.attn_processors):
         if str(number) in family.processors:

@@ -16,9 +16,9 @@ from diffsign.avatar.appearance import Outfit
 from diffsign.avatar.face_paint import FaceMap
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.meshes import vertex_normals
+from diffsign.geometry.visibility import Raster, rasterise
 from diffsign.models.control_pictures import canny_picture, depth_picture, depth_range
-from diffsign.training.attributes import COLOURS, Look
-from diffsign.training.raster import Raster, rasterise
+from diffsign.training.attributes import COLOURS, Attributes
 
 #: Pixels on a side of labels and light; controls and pictures have half as many.
 FINE = 512
@@ -34,7 +34,7 @@ KEY, FILL = np.array([-0.35, 0.45, 0.82]), np.array([0.7, 0.1, 0.7])
 
 
 @dataclass(frozen=True)
-class Figure:
+class DressedSigner:
     """A dressed signer, fixed for all frames.
 
     Attributes:
@@ -69,7 +69,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Passes:
+class GBuffer:
     """One frame.
 
     Attributes:
@@ -89,7 +89,7 @@ class Passes:
     focus: np.ndarray
 
 
-def label_pixels(raster: Raster, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
+def label_pixels(raster: Raster, signer: DressedSigner) -> tuple[np.ndarray, np.ndarray]:
     """Return the label of every pixel and its colour on the avatar.
 
     Sleeves are cut where they run on the body at rest, so that one frame serves both lengths; lips and brows are
@@ -99,30 +99,30 @@ def label_pixels(raster: Raster, figure: Figure) -> tuple[np.ndarray, np.ndarray
         (H, W) uint8, and (H, W, 3) float32 in [0, 1].
     """
     seen = raster.face >= 0
-    where = np.einsum("nk,nkc->nc", raster.weights[seen], figure.rest[figure.faces[raster.face[seen]]])
-    label = figure.label[raster.face[seen]]
+    where = np.einsum("nk,nkc->nc", raster.weights[seen], signer.rest[signer.faces[raster.face[seen]]])
+    label = signer.label[raster.face[seen]]
     out = np.abs(where[:, 0])
     skin, cloth = label == LABEL["hand"], label == LABEL["torso"]
     # Where a shoulder pokes through its shirt, or trousers through its hem, the pictures to learn from are better.
-    cloth |= skin & (out > 0.6 * figure.shoulder) & (where[:, 1] < figure.chin)
-    cloth |= (label == LABEL["trousers"]) & (where[:, 1] > figure.waist) & (out < figure.shoulder)
+    cloth |= skin & (out > 0.6 * signer.shoulder) & (where[:, 1] < signer.chin)
+    cloth |= (label == LABEL["trousers"]) & (where[:, 1] > signer.waist) & (out < signer.shoulder)
     label[cloth] = LABEL["torso"]
-    limb = (skin | cloth) & (out > figure.shoulder)
+    limb = (skin | cloth) & (out > signer.shoulder)
     head = skin & ~cloth
-    label[limb & (out <= figure.hem)] = LABEL["sleeve"]
-    label[limb & (out > figure.hem)] = LABEL["arm"]
-    label[skin & (out > figure.cuff)] = LABEL["hand"]
-    label[head] = np.where(where[head, 1] > figure.chin, LABEL["face"], LABEL["neck"])
-    size = len(figure.paint)
-    x, y = np.clip(figure.face.pixels(where).astype(np.int64), 0, size - 1).T
-    front = head & (where[:, 2] > figure.rest[:, 2].mean())
-    painted = front & (figure.paint[y, x] != LABEL["background"])
-    label[painted] = figure.paint[y, x][painted]
-    colours = figure.colours[np.where(skin, LABEL["hand"], figure.label[raster.face[seen]])]
-    colours[front] = figure.texture[y, x][front]
+    label[limb & (out <= signer.hem)] = LABEL["sleeve"]
+    label[limb & (out > signer.hem)] = LABEL["arm"]
+    label[skin & (out > signer.cuff)] = LABEL["hand"]
+    label[head] = np.where(where[head, 1] > signer.chin, LABEL["face"], LABEL["neck"])
+    size = len(signer.paint)
+    x, y = np.clip(signer.face.pixels(where).astype(np.int64), 0, size - 1).T
+    front = head & (where[:, 2] > signer.rest[:, 2].mean())
+    painted = front & (signer.paint[y, x] != LABEL["background"])
+    label[painted] = signer.paint[y, x][painted]
+    colours = signer.colours[np.where(skin, LABEL["hand"], signer.label[raster.face[seen]])]
+    colours[front] = signer.texture[y, x][front]
     labels = np.zeros(raster.face.shape, np.uint8)
     labels[seen] = label
-    avatar = np.broadcast_to(figure.colours[LABEL["background"]], (*labels.shape, 3)).copy()
+    avatar = np.broadcast_to(signer.colours[LABEL["background"]], (*labels.shape, 3)).copy()
     avatar[seen] = colours
     return labels, avatar
 
@@ -184,36 +184,36 @@ def _halve(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
 
 
-def make_passes(
-    figure: Figure, vertices: np.ndarray, camera: Camera, pose: np.ndarray, rng: np.random.Generator
-) -> Passes:
+def make_gbuffer(
+    signer: DressedSigner, vertices: np.ndarray, camera: Camera, pose: np.ndarray, rng: np.random.Generator
+) -> GBuffer:
     """Look at one frame.
 
     Args:
-        figure: the signer.
+        signer: the signer.
         vertices: (V, 3) world, metres, the body's.
         camera: 512×512.
         pose: (512, 512, 3) uint8, the skeleton.
         rng: draws the range of depth, which at use is that of a whole clip.
     """
-    shell = np.concatenate([part[0] for part in figure.outfit.positions(vertices[None])]).astype(np.float64)
-    raster = rasterise(shell, figure.faces, camera)
-    label, avatar = label_pixels(raster, figure)
+    shell = np.concatenate([part[0] for part in signer.outfit.positions(vertices[None])]).astype(np.float64)
+    raster = rasterise(shell, signer.faces, camera)
+    label, avatar = label_pixels(raster, signer)
     seen = raster.face >= 0
-    toward = vertex_normals(shell, figure.faces) @ camera.R.T * [1, -1, -1]
+    toward = vertex_normals(shell, signer.faces) @ camera.R.T * [1, -1, -1]
     spread = np.zeros((*label.shape, 3), np.float32)
-    spread[seen] = np.einsum("nk,nkc->nc", raster.weights[seen], toward[figure.faces[raster.face[seen]]])
+    spread[seen] = np.einsum("nk,nkc->nc", raster.weights[seen], toward[signer.faces[raster.face[seen]]])
     bright = light(spread, raster.depth)
     rendering = np.round(np.clip(avatar * bright[..., None], 0, 1) * 255).astype(np.uint8)
     span = depth_range(raster.depth) or (1.0, 2.0)
     near, far = span[0] - rng.uniform(0, 0.15), span[1] + rng.uniform(0, 0.08)
     depth = depth_picture(raster.depth, near, far)
     focus = np.full((3, 2), np.nan, np.float32)
-    for row, chosen in enumerate(_parts(label, raster, figure)):
+    for row, chosen in enumerate(_parts(label, raster, signer)):
         if chosen.sum() > 150:
             y, x = np.nonzero(chosen)
             focus[row] = (x.mean() + 0.5) / 2, (y.mean() + 0.5) / 2
-    return Passes(
+    return GBuffer(
         label=label,
         light=np.round(np.clip(bright * 200, 0, 255)).astype(np.uint8),
         pose=_halve(pose),
@@ -223,10 +223,10 @@ def make_passes(
     )
 
 
-def _parts(label: np.ndarray, raster: Raster, figure: Figure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parts(label: np.ndarray, raster: Raster, signer: DressedSigner) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     side = np.zeros(label.shape, bool)
     seen = raster.face >= 0
-    side[seen] = figure.rest[figure.faces[raster.face[seen], 0], 0] > 0
+    side[seen] = signer.rest[signer.faces[raster.face[seen], 0], 0] > 0
     hand = label == LABEL["hand"]
     face = np.isin(label, [LABEL[name] for name in ("face", "brow", "eye", "iris", "lips", "mouth")])
     return face, hand & side, hand & ~side
@@ -238,9 +238,9 @@ def crop_sums(picture: np.ndarray) -> np.ndarray:
     return picture.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))
 
 
-def palette_of(look: Look, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Return the colours of a look, varied a little by ``rng`` as dyes and skins vary, (14, 3)."""
-    table = {name: np.array(values[getattr(look, name)]) for name, values in COLOURS.items()}
+def palette_of(attributes: Attributes, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Return the colours of a signer, varied a little by ``rng`` as dyes and skins vary, (14, 3)."""
+    table = {name: np.array(values[getattr(attributes, name)]) for name, values in COLOURS.items()}
     table |= {"iris": np.array([0.25, 0.16, 0.10]), "trousers": np.array([0.16, 0.17, 0.22])}
     if rng is not None:
         for name, value in table.items():
@@ -248,4 +248,4 @@ def palette_of(look: Look, rng: np.random.Generator | None = None) -> np.ndarray
         irises = np.array([[0.25, 0.16, 0.10], [0.20, 0.30, 0.42], [0.25, 0.32, 0.22]])
         table["iris"] = irises[rng.integers(3)]
         table["trousers"] = rng.uniform(0.05, 0.4) * np.ones(3) + rng.normal(0, 0.03, 3).clip(-0.04, 0.1)
-    return palette(table, look.sleeves)
+    return palette(table, attributes.sleeves)

@@ -1,4 +1,4 @@
-"""How the signer looks, in numbers for the renderer and in words for a prompt."""
+"""What the signer looks like, in numbers for the renderer and in words for a prompt."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def nearest_colour(colour: str, names: dict[str, str]) -> str:
     return list(names)[int(np.linalg.norm(lab[1:] - lab[0], axis=1).argmin())]
 
 
-def random_looks(seed: int, noun: str, age: str) -> Appearance:
-    """Return looks that suit a person: cuts of hair by habit, grey hair for the old."""
-    looks = random_appearance(seed)
+def suitable_appearance(seed: int, noun: str, age: str) -> Appearance:
+    """Return an appearance that suits a person: cuts of hair by habit, grey hair for the old."""
+    appearance = random_appearance(seed)
     rng = np.random.default_rng([seed, 17])
     changes = {}
     female = noun.endswith(("woman", "girl"))
-    if female and looks.hair_style == "bald":
+    if female and appearance.hair_style == "bald":
         changes["hair_style"] = "bob"
-    if not female and looks.hair_style in ("bob", "bun"):
+    if not female and appearance.hair_style in ("bob", "bun"):
         changes["hair_style"] = "short"
     if age == "old":
         changes["hair"] = changes["brows"] = str(GREY_HAIR[rng.integers(len(GREY_HAIR))])
-    return looks.model_copy(update=changes)
+    return appearance.model_copy(update=changes)
 
 
 def article(words: str) -> str:
@@ -67,21 +67,21 @@ def article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def caption(noun: str, looks: Appearance) -> str:
+def caption(noun: str, appearance: Appearance) -> str:
     """Describe a signer in words, such as a prompt would."""
-    hair = HAIR_STYLES[looks.hair_style].format(nearest_colour(looks.hair, HAIR_COLOURS))
-    shirt = f"{nearest_colour(looks.shirt, COLOURS)} {SLEEVES[looks.sleeves]} shirt"
-    background = f"{nearest_colour(looks.background, COLOURS)} background"
-    skin = nearest_colour(looks.skin, SKIN_TONES)
+    hair = HAIR_STYLES[appearance.hair_style].format(nearest_colour(appearance.hair, HAIR_COLOURS))
+    shirt = f"{nearest_colour(appearance.shirt, COLOURS)} {SLEEVES[appearance.sleeves]} shirt"
+    background = f"{nearest_colour(appearance.background, COLOURS)} background"
+    skin = nearest_colour(appearance.skin, SKIN_TONES)
     return f"{noun} with {skin} skin, {hair}, {article(shirt)}, {article(background)}"
 
 
-def backdrop(looks: Appearance, width: int, height: int, seed: int) -> np.ndarray:
+def backdrop(appearance: Appearance, width: int, height: int, seed: int) -> np.ndarray:
     """Return a wall (H, W, 3) uint8 sRGB of the background's colour, lit from one side, not quite even."""
     rng = np.random.default_rng([seed, 23])
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     angle = rng.uniform(-0.9, 0.9)
     light = 1.0 + 0.07 * (np.sin(angle) * x - np.cos(angle) * y) - 0.08 * (x**2 + y**2) / 2
     stains = cv2.resize(rng.normal(size=(6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    shade = (light + 0.012 * stains)[..., None] * (255 * np.array(parse_colour(looks.background)))
+    shade = (light + 0.012 * stains)[..., None] * (255 * np.array(parse_colour(appearance.background)))
     return np.clip(np.rint(shade), 0, 255).astype(np.uint8)

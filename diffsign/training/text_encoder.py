@@ -1,6 +1,6 @@
 """Teach the text encoder to read captions before anything is drawn from them.
 
-"Red" may be the shirt, the hair or nothing of the kind, and a UNet is a slow teacher of that: each look costs it a
+"Red" may be the shirt, the hair or nothing of the kind, and a UNet is a slow teacher of that: each attribute costs it a
 whole picture. Here the encoder alone learns, a hundred captions a second, to hold the colour of every
 attribute in a form that a linear layer reads off at the end of the caption, and whether it was named.
 """
@@ -14,20 +14,20 @@ import torch
 from torch import nn
 
 from diffsign.config.training import TrainSettings
-from diffsign.training.architecture import WIDTH, Family
-from diffsign.training.attributes import CHOICES, COLOURS, Look
-from diffsign.training.data import Frames, words
+from diffsign.training.architecture import WIDTH, DemoFamily
+from diffsign.training.attributes import CHOICES, COLOURS, Attributes
+from diffsign.training.data import TrainingFrames, words
 from diffsign.training.loop import Draw, Training, averaged
 
 
-def meaning(look: Look, named: frozenset[str]) -> np.ndarray:
+def meaning(attributes: Attributes, named: frozenset[str]) -> np.ndarray:
     """Return what a caption says as numbers, (18,) float32.
 
     For every attribute its colour about grey (sleeves: ±1), zero if not named, and whether it is named.
     """
     values = []
     for name in CHOICES:
-        value = getattr(look, name)
+        value = getattr(attributes, name)
         numbers = (
             np.array(COLOURS[name][value]) * 2 - 1 if name in COLOURS else np.array([1.0 if value == "long" else -1.0])
         )
@@ -35,16 +35,16 @@ def meaning(look: Look, named: frozenset[str]) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def weighed(weights: dict[str, float]) -> np.ndarray:
+def attribute_weights(weights: dict[str, float]) -> np.ndarray:
     """Return how much each number of :func:`meaning` counts when some attributes count more, (18,) float32."""
     sizes = {name: (3 if name in COLOURS else 1) + 1 for name in CHOICES}
     return np.concatenate([np.full(size, weights.get(name, 1.0), np.float32) for name, size in sizes.items()])
 
 
-MEANINGS = len(meaning(Look(*(values[0] for values in CHOICES.values())), frozenset()))
+MEANINGS = len(meaning(Attributes(*(values[0] for values in CHOICES.values())), frozenset()))
 
 
-def train_reading(family: Family, frames: Frames, folder: str | Path, settings: TrainSettings) -> None:
+def train_text_encoder(family: DemoFamily, frames: TrainingFrames, folder: str | Path, settings: TrainSettings) -> None:
     """Train the text encoder on captions alone; ``frames`` are not looked at."""
     reader = nn.Linear(WIDTH, MEANINGS)
     modules = {"text_encoder": family.text_encoder, "reader": reader}
@@ -54,10 +54,10 @@ def train_reading(family: Family, frames: Frames, folder: str | Path, settings: 
     def losses(draw: Draw) -> dict[str, torch.Tensor]:
         texts, targets = [], []
         for _ in range(settings.batch):
-            look = Look.random(draw.numpy, held=None)
-            text, named = words(look, draw.numpy)
+            attributes = Attributes.random(draw.numpy, held=None)
+            text, named = words(attributes, draw.numpy)
             texts.append(text)
-            targets.append(meaning(look, named))
+            targets.append(meaning(attributes, named))
         ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         ids = ids.to(training.device)
         said = torch.from_numpy(np.stack(targets)).to(training.device)[:, None]
@@ -70,6 +70,6 @@ def train_reading(family: Family, frames: Frames, folder: str | Path, settings: 
     training.run(losses)
 
 
-def load_reading(family: Family, folder: str | Path) -> int:
+def load_text_encoder(family: DemoFamily, folder: str | Path) -> int:
     """Give the family the text encoder that has learned to read; return the step it is of."""
     return averaged(Path(folder) / "text.pt", {"text_encoder": family.text_encoder})

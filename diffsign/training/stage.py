@@ -6,17 +6,17 @@ from pathlib import Path
 
 from diffsign.config.training import TrainSettings
 from diffsign.errors import DiffSignError
+from diffsign.training.adapter import train_adapter
 from diffsign.training.architecture import build_family
 from diffsign.training.autoencoder import train_autoencoder, use_encoder
-from diffsign.training.contrast import train_clip
-from diffsign.training.data import Frames
+from diffsign.training.clip import train_clip
+from diffsign.training.data import TrainingFrames
 from diffsign.training.diffusion import train_diffusion
-from diffsign.training.distil import train_adapter
 from diffsign.training.loop import device_of, in_processes
-from diffsign.training.reading import train_reading
+from diffsign.training.text_encoder import train_text_encoder
 
-PARTS = {
-    "text": train_reading,
+TRAINERS = {
+    "text": train_text_encoder,
     "vae": train_autoencoder,
     "clip": train_clip,
     "diffusion": train_diffusion,
@@ -25,7 +25,7 @@ PARTS = {
 
 
 def _train(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
-    PARTS[part](build_family(settings.seed), Frames(data), work, settings)
+    TRAINERS[part](build_family(settings.seed), TrainingFrames(data), work, settings)
 
 
 def train_part(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
@@ -39,5 +39,5 @@ def train_part(part: str, data: Path, work: Path, settings: TrainSettings) -> No
         raise DiffSignError("processes is for training on a CPU; give --processes 1 or --device cpu.")
     work.mkdir(parents=True, exist_ok=True)
     # the encoder is computed once, before processes start to look for it
-    use_encoder(build_family(settings.seed), Frames(data), work, settings.seed)
+    use_encoder(build_family(settings.seed), TrainingFrames(data), work, settings.seed)
     in_processes(settings.processes, _train, part, data, work, settings)
