@@ -5,7 +5,7 @@
 
 Each clip goes through ingest, detect, clean, fit and smooth as the workflow runs them; with ``--points true`` the true
 2D keypoints take the detector's place, which tells its error from the fit's. The truth is never an input of the fit.
-Errors are those of :mod:`diffsign.evaluate.retargeting`: millimetres a vertex after alignment of each part, in the axes
+Errors are those of ``benchmarks/aligned.py``: millimetres a vertex after alignment of each part, in the axes
 of each one's own camera. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and
 only truth with both has true 2D keypoints and finger angles (docs/formats.md).
 """
@@ -24,15 +24,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from aligned import acceleration_error, finger_error, joint_error, vertex_error
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
+from truth import load_truth
 
 from diffsign.body.model import Body, load_body
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
 from diffsign.errors import DiffSignError
-from diffsign.evaluate.retargeting import acceleration_error, finger_error, joint_error, vertex_error
 from diffsign.files import atomic
 from diffsign.fit.points import PointModel, reduced
 from diffsign.fit.stage import fit_motion
@@ -40,7 +41,7 @@ from diffsign.records.clip import probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.motion import Motion, save_motion
 from diffsign.smooth.stage import smooth_motion
-from diffsign.synthetic.truth import Truth, load_truth
+from diffsign.synthetic.truth import Truth
 
 log = logging.getLogger(__name__)
 

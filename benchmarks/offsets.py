@@ -18,6 +18,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from truth import load_truth
 
 from diffsign.body.model import load_body
 from diffsign.files import atomic
@@ -26,7 +27,6 @@ from diffsign.fit.points import reduced
 from diffsign.geometry.kinematics import world_rotations
 from diffsign.geometry.rotations import rotvec_to_rotmat
 from diffsign.records.keypoints import LEFT_HAND, NAMES, load_keypoints
-from diffsign.synthetic.truth import load_truth
 
 #: Points of the left side; the right side is their mirror image.
 MEASURED = [*(NAMES.index(f"left_{name}") for name in ("shoulder", "elbow", "wrist", "ear", "eye"))]

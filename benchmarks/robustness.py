@@ -5,7 +5,7 @@
 Starts from the demo's clip. Points are lost, shaken and exchanged after detection; cuts are made in the pictures; a
 rolled camera, a tight crop, a child and an old person are rendered with the demo's seed, so that the phrase is the
 same. Every clip then goes through clean, fit and smooth with the settings as they ship. Errors are those of
-:mod:`diffsign.evaluate.retargeting`, beside the undisturbed clip's in the same frames. ``--docs`` writes the tables
+``benchmarks/aligned.py``, beside the undisturbed clip's in the same frames. ``--docs`` writes the tables
 and the plots into a document and the pictures beside it; with ``--read`` from an earlier ``--json`` file.
 """
 
@@ -25,22 +25,23 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import disturb
 import matplotlib as mpl
 import numpy as np
+from aligned import finger_error, vertex_error
 from fit import PARTS, run, true_points
 from rich.console import Console
 from rich.table import Table
+from truth import load_truth
 
 from diffsign.body.model import Body, load_body
 from diffsign.config.fit import FitSettings
 from diffsign.errors import DiffSignError
-from diffsign.evaluate import disturb
-from diffsign.evaluate.retargeting import finger_error, vertex_error
 from diffsign.files import atomic
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.keypoints import RIGHT_HAND, Keypoints, load_keypoints, save_keypoints
 from diffsign.records.motion import Motion, load_motion
-from diffsign.synthetic.truth import Truth, load_truth
+from diffsign.synthetic.truth import Truth
 
 mpl.use("Agg")
 from matplotlib import pyplot

@@ -1,18 +1,15 @@
 """The benchmark of appearance: what it asks for was never drawn in training, and it can tell right from wrong."""
 
-import sys
 from pathlib import Path
 
+import appearance
 import numpy as np
 import pytest
 
+from diffsign.errors import DiffSignError
+from diffsign.training.attributes import CHOICES, Attributes
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import appearance  # noqa: E402
-
-from diffsign.errors import DiffSignError  # noqa: E402
-from diffsign.training.attributes import CHOICES, Attributes  # noqa: E402
 
 
 def test_looks_are_kept_from_training_and_every_shirt_comes():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
+import fit as benchmark
 import numpy as np
 import pytest
 
@@ -17,9 +16,6 @@ from diffsign.records.clip import write_clip
 from diffsign.records.keypoints import save_keypoints
 from diffsign.synthetic.signer import perform
 from diffsign.synthetic.truth import save_truth
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import fit as benchmark
 
 TURN, SHIFT = rotvec_to_rotmat(np.array([0.4, -1.0, 0.3])), np.array([3.0, -1.0, 2.0])
 NAMED = ("left_wrist", "right_wrist", "neck", "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 
+import disturb
 import numpy as np
 import pytest
+from aligned import vertex_error
 from phrases import FOCAL, SIZE, aligned_error, phrase, points, seen
 from puppet import puppet
 
@@ -18,8 +20,6 @@ from diffsign.config.clean import CleanSettings
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
 from diffsign.config.synthetic import SyntheticSettings
-from diffsign.evaluate import disturb
-from diffsign.evaluate.retargeting import vertex_error
 from diffsign.fit.points import reduced
 from diffsign.fit.stage import fit_motion
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat

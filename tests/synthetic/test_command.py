@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from truth import load_truth
 from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.errors import DiffSignError
 from diffsign.records.clip import read_clip
-from diffsign.synthetic.truth import load_truth
 
 runner = CliRunner()
 SMALL = ["--seed", "4", "--height", "96", "--width", "80", "--samples", "1", "--threads", "1"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from truth import load_truth
 
 from diffsign.body.anny import load_anny
 from diffsign.body.model import joint_regions
@@ -9,7 +10,7 @@ from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.synthetic.kinematics import FINGERS, HEAD, SIDES, WRIST
 from diffsign.synthetic.signer import perform
-from diffsign.synthetic.truth import load_truth, save_truth
+from diffsign.synthetic.truth import save_truth
 
 
 def test_same_seed_same_bits(settings, performance):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from truth import load_truth
 
 from diffsign.errors import DiffSignError
-from diffsign.synthetic.truth import load_truth
 
 CAMERA = {"K": np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]]), "R": np.diag([1.0, -1, -1]), "t": np.zeros(3)}
 

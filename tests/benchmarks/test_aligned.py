@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
-
-from diffsign.evaluate.retargeting import (
+from aligned import (
     acceleration_error,
     finger_error,
     joint_error,
     vertex_error,
 )
+from scipy.spatial.transform import Rotation
+
 from diffsign.records.keypoints import COUNT, LEFT_HAND, RIGHT_HAND
 
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """Make the pictures of docs/accuracy.md from the clips of a benchmark of the fit.
 
     python benchmarks/fit.py --json fit.json
-    python docs/fit_pictures.py --work results/benchmarks/fit
+    python benchmarks/fit_pictures.py --work results/benchmarks/fit
 
 Reads each clip, its truth and its motion (fitted here where the benchmark left none), and writes to ``docs/images``:
 
@@ -25,22 +25,23 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+from aligned import vertex_error
+from truth import load_truth
 
 from diffsign.body.model import Body, load_body
 from diffsign.errors import DiffSignError
-from diffsign.evaluate.retargeting import vertex_error
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.hand import finger_angles
 from diffsign.geometry.meshes import vertex_normals
 from diffsign.geometry.visibility import rasterise
 from diffsign.records.clip import read_clip
 from diffsign.records.motion import Motion, load_motion
-from diffsign.synthetic.truth import Truth, load_truth
+from diffsign.synthetic.truth import Truth
 
 mpl.use("Agg")
 from matplotlib import pyplot
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[1] / "docs/images"
 FIT, TRUE = np.array([70, 150, 255.0]), np.array([255, 150, 40.0])
 HANDS = ("left_hand", "right_hand")
 #: Columns of ``Motion.seen``.
