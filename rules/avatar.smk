@@ -68,7 +68,6 @@ use rule detect as detect_avatar with:
     benchmark:
         f"{BENCHMARKS}/{{video}}/detect_avatar.tsv"
     params:
-        openpose=[],
         settings=to_flags(
             CONFIG.detect.model_copy(
                 update={"detector": "mediapipe", "require_person": False}

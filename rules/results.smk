@@ -9,13 +9,6 @@ METRICS = expand(
 )
 TABLES = ["clips", "figures", "signers", "paper"]
 PLOTS = ["legibility", "ssim", "detection"]
-CONTROLS = sorted(
-    {
-        control
-        for signer in SIGNERS.values()
-        for control in CONFIG.controls_of(CONFIG.family_of(signer))
-    }
-)
 
 
 rule evaluate:
@@ -28,7 +21,7 @@ rule evaluate:
         avatar=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
         avatar_keypoints=f"{RESULTS}/videos/{{video}}/avatar/keypoints.npz",
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
-        family=manifest,
+        family=lambda wildcards: signer(wildcards).manifest,
     output:
         metrics=f"{RESULTS}/signers/{{signer}}/{{video}}/metrics.json",
     log:
@@ -42,13 +35,12 @@ rule evaluate:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=60,
     params:
-        looks=words_and_pictures,
-        settings=to_flags(CONFIG.evaluate),
+        settings=lambda wildcards: signer(wildcards).evaluate_flags(wildcards.video),
     shell:
         "python -m diffsign evaluate {input.result:q} {output.metrics:q} --source {input.source:q}"
         " --avatar {input.avatar:q} --mask {input.mask:q} --source-keypoints {input.source_keypoints:q}"
         " --avatar-keypoints {input.avatar_keypoints:q} --result-keypoints {input.result_keypoints:q}"
-        " --family {input.family:q} --video {wildcards.video:q} --signer {wildcards.signer:q} {params.looks:q}"
+        " --family {input.family:q} --video {wildcards.video:q} --signer {wildcards.signer:q}"
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
@@ -91,7 +83,7 @@ rule report:
         controls=expand(
             f"{RESULTS}/videos/{{video}}/control/{{control}}.mp4",
             video=VIDEOS,
-            control=CONTROLS,
+            control=PROJECT.controls,
         ),
         overlays=expand(f"{RESULTS}/videos/{{video}}/avatar/overlay.mp4", video=VIDEOS),
         results=expand(

@@ -22,7 +22,7 @@ rule fetch:
         mem_mb=2000,
         runtime=240,
     params:
-        settings=family_flags,
+        settings=lambda wildcards: PROJECT.family(wildcards.family).fetch_flags(),
     shell:
         "python -m diffsign fetch {wildcards.family:q} {output.manifest:q} {params.settings:q} > {log:q} 2>&1"
 
@@ -30,10 +30,8 @@ rule fetch:
 rule personalize:
     """Teach a family one character from a few pictures (DreamBooth); goes on where it was cut off."""
     input:
-        manifest=lambda wildcards: f"{RESOURCES}/families/{CONFIG.family_of_character(wildcards.character)}.json",
-        pictures=lambda wildcards: picture_files(
-            CONFIG.characters[wildcards.character].pictures
-        ),
+        manifest=lambda wildcards: subject(wildcards).manifest,
+        pictures=lambda wildcards: subject(wildcards).pictures,
     output:
         lora=f"{RESOURCES}/characters/{{character}}.safetensors",
     log:
@@ -48,18 +46,18 @@ rule personalize:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=GPUS,
     params:
-        character=teaching,
+        settings=lambda wildcards: subject(wildcards).personalize_flags(),
     shell:
-        "python -m diffsign personalize {input.manifest:q} {output.lora:q} {params.character:q}"
+        "python -m diffsign personalize {input.manifest:q} {output.lora:q} {params.settings:q}"
         " --threads {threads} > {log:q} 2>&1"
 
 
 rule encode:
     """Encode who signs: prompts and reference pictures, once a signer."""
     input:
-        manifest=manifest,
-        images=lambda wildcards: SIGNERS[wildcards.signer].image,
-        loras=character_loras,
+        manifest=lambda wildcards: signer(wildcards).manifest,
+        images=lambda wildcards: signer(wildcards).row.image,
+        loras=lambda wildcards: signer(wildcards).loras,
     output:
         conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
     log:
@@ -74,23 +72,25 @@ rule encode:
         runtime=30,
         gpu=GPUS,
     params:
-        looks=looks,
+        signer=lambda wildcards: signer(wildcards).encode_flags(),
         device=CONFIG.generate.device,
     shell:
-        "python -m diffsign encode {input.manifest:q} {output.conditioning:q} {params.looks:q}"
+        "python -m diffsign encode {input.manifest:q} {output.conditioning:q} {params.signer:q}"
         " --device {params.device} --threads {threads} > {log:q} 2>&1"
 
 
 rule generate:
     """Generate one chunk of a clip: the signing of a video by a synthetic signer."""
     input:
-        unpack(control_clips),
-        manifest=manifest,
+        controls=lambda wildcards: signer(wildcards)
+        .control_clips(wildcards.video)
+        .values(),
+        manifest=lambda wildcards: signer(wildcards).manifest,
         conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         body=BODY,
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
-        background=background_picture,
+        background=lambda wildcards: signer(wildcards).background,
     output:
         chunk=temp(f"{RESULTS}/signers/{{signer}}/{{video}}/chunks/{{scatteritem}}.mkv"),
     log:
@@ -105,14 +105,11 @@ rule generate:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=GPUS,
     params:
-        controls=lambda wildcards: [
-            f"--{name}={path}" for name, path in control_clips(wildcards).items()
-        ],
-        settings=generate_flags,
+        settings=lambda wildcards: signer(wildcards).generate_flags(wildcards.video),
     shell:
         "python -m diffsign generate {input.manifest:q} {input.conditioning:q} {output.chunk:q}"
         " --motion {input.motion:q} --body {input.body:q} --mask {input.mask:q} --chunk {wildcards.scatteritem}"
-        " {params.controls:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule join:

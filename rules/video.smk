@@ -8,7 +8,7 @@ In: the files of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, con
 rule ingest:
     """Bring a source video to constant rate and size, without loss."""
     input:
-        source=lambda wildcards: VIDEOS[wildcards.video].path,
+        source=lambda wildcards: video(wildcards).row.path,
     output:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
@@ -24,18 +24,17 @@ rule ingest:
         mem_mb=2000,
         runtime=20,
     params:
-        trim=trim,
-        settings=to_flags(CONFIG.ingest),
+        settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
         "python -m diffsign ingest {input.source:q} {output.clip:q} --audio {output.audio:q}"
-        " --preview {output.preview:q} {params.trim:q} {params.settings:q} > {log:q} 2>&1"
+        " --preview {output.preview:q} {params.settings:q} > {log:q} 2>&1"
 
 
 rule detect:
     """Find body, hands and face in every frame of a clip."""
     input:
         clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
-        openpose=lambda wildcards: VIDEOS[wildcards.video].openpose or [],
+        openpose=lambda wildcards: video(wildcards).row.openpose or [],
     output:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
         preview=f"{RESULTS}/videos/{{video}}/keypoints.mp4",
@@ -50,13 +49,10 @@ rule detect:
         mem_mb=3000,
         runtime=120,
     params:
-        openpose=lambda wildcards, input: (
-            ["--openpose", input.openpose] if input.openpose else []
-        ),
-        settings=to_flags(CONFIG.detect),
+        settings=lambda wildcards: video(wildcards).detect_flags(),
     shell:
         "python -m diffsign detect {input.clip:q} {output.keypoints:q} --preview {output.preview:q}"
-        " {params.openpose:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule clean:

@@ -19,12 +19,19 @@ def parse_colour(colour: str, what: str = "colour") -> tuple[float, float, float
     return red, green, blue
 
 
+def background_picture(background: str | None) -> str | None:
+    """Return the picture that a background names, or None for none, a colour, or transparency."""
+    plain = background is None or background == "transparent" or background.startswith("#")
+    return None if plain else background
+
+
 def require_background(background: str, where: str) -> None:
     """Raise :class:`DiffSignError`, naming ``where`` it was written, unless it is a colour or an existing picture."""
     try:
-        if background.startswith("#"):
+        picture = background_picture(background)
+        if picture is None:
             parse_colour(background, "background")
         else:
-            require_file(background, "background picture")
+            require_file(picture, "background picture")
     except DiffSignError as error:
         raise DiffSignError(f"{where}: {error}") from error

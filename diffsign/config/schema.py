@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from diffsign.config.colour import require_background
 from diffsign.config.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
 from diffsign.config.detect import DetectSettings
 from diffsign.config.evaluate import EvaluateSettings
-from diffsign.config.family import Family, family_named, resolve_families
+from diffsign.config.family import ControlName, Family, family_named, resolve_families
 from diffsign.config.fit import FitSettings
 from diffsign.config.generate import GenerateSettings
 from diffsign.config.ingest import IngestSettings
@@ -90,9 +91,14 @@ class Config(Settings):
 
     def resolved_family(self, name: str) -> Family:
         """Return a family with the config's entries laid over the built-in ones."""
-        return family_named(name, resolve_families(self.families))
+        return family_named(name, self.resolved_families)
 
-    def controls_of(self, family: str) -> list[str]:
+    @functools.cached_property
+    def resolved_families(self) -> dict[str, Family]:
+        """All families by name, the config's entries laid over the built-in ones."""
+        return resolve_families(self.families)
+
+    def controls_of(self, family: str) -> list[ControlName]:
         """Return the names of the controls that a family follows."""
         scales = self.generate.controls or {
             name: net.scale for name, net in self.resolved_family(family).controlnets.items()

@@ -143,6 +143,7 @@ def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
             hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
             raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
     rows: dict[str, Row] = {}
+    taken: set[str] = set()
     for (number, _), cells in zip(numbered[1:], lines[1:], strict=True):
         where = f"sheet '{path}', line {number}"
         if len(cells) > len(header):
@@ -152,9 +153,9 @@ def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
         values = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
         row = parse(model, values, where)
         key = getattr(row, known[0])
-        twin = next((other for other in rows if other.lower() == key.lower()), None)
-        if twin is not None:
+        if key.lower() in taken:
             raise DiffSignError(f"{where}: the {known[0]} '{key}' appears twice (ids differ by more than their case).")
+        taken.add(key.lower())
         rows[key] = row
     if not rows:
         raise DiffSignError(f"sheet '{path}' has a header but no rows; add one line for each {known[0]}.")

@@ -1,0 +1,222 @@
+"""A run's config and sheets as the rules use them: which files belong together, and the flags of every command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from diffsign.config.colour import background_picture
+from diffsign.config.family import ControlName
+from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.personalize import Character
+from diffsign.config.schema import Config, load_config, load_signers, load_videos
+from diffsign.config.settings import to_flags
+from diffsign.config.sheets import SignerRow, VideoRow
+from diffsign.files import picture_files
+
+
+def repeated(flag: str, values: Iterable[object]) -> list[str]:
+    """Return a flag once for every value."""
+    return [f"{flag}={value}" for value in values]
+
+
+def given(**values: object) -> list[str]:
+    """Return a flag for every value that is there."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value not in (None, "")]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checked config with its videos and signers by id."""
+
+    config: Config
+    videos: Mapping[str, VideoRow]
+    signers: Mapping[str, SignerRow]
+
+    @property
+    def body(self) -> str:
+        """The body file that is fitted and rendered."""
+        return self.config.body or f"{self.config.resources}/body/body.npz"
+
+    @property
+    def controls(self) -> list[str]:
+        """Controls that some signer's family follows, sorted."""
+        return sorted({name for signer in self.signers for name in self.signer(signer).controls})
+
+    def video(self, name: str) -> Video:
+        """Return one video of the sheet."""
+        return Video(self, self.videos[name])
+
+    def signer(self, name: str) -> Signer:
+        """Return one signer of the sheet."""
+        return Signer(self, self.signers[name])
+
+    def family(self, name: str) -> FamilyUse:
+        """Return what the project wants of a model family."""
+        return FamilyUse(self, name)
+
+    def subject(self, name: str) -> Subject:
+        """Return one subject of the config."""
+        return Subject(self, name, self.config.characters[name])
+
+
+@dataclass(frozen=True)
+class Video:
+    """One source video."""
+
+    project: Project
+    row: VideoRow
+
+    def ingest_flags(self) -> list[str]:
+        """Return the flags of trim and crop, and the config's."""
+        row = self.row
+        return [*given(start=row.start, end=row.end, crop=row.crop), *to_flags(self.project.config.ingest)]
+
+    def detect_flags(self) -> list[str]:
+        """Return the folder of keypoints that are there already, and the config's flags."""
+        return [*given(openpose=self.row.openpose), *to_flags(self.project.config.detect)]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person or character that a family is fine-tuned on."""
+
+    project: Project
+    name: str
+    settings: Character
+
+    @property
+    def manifest(self) -> str:
+        """Manifest of the family that is fine-tuned."""
+        return self.project.family(self.project.config.family_of_character(self.name)).manifest
+
+    @property
+    def lora(self) -> str:
+        """The LoRA that comes of it."""
+        return f"{self.project.config.resources}/characters/{self.name}.safetensors"
+
+    @property
+    def pictures(self) -> list[str]:
+        """Every picture of it."""
+        return [str(path) for path in picture_files(self.settings.pictures)]
+
+    def personalize_flags(self) -> list[str]:
+        """Return pictures, words and settings of its training."""
+        return [
+            *repeated("--picture", self.settings.pictures),
+            *given(words=self.settings.words, class_words=self.settings.class_words),
+            *to_flags(self.settings.training),
+        ]
+
+
+@dataclass(frozen=True)
+class FamilyUse:
+    """What the project's signers want of a model family."""
+
+    project: Project
+    name: str
+
+    @property
+    def manifest(self) -> str:
+        """Where its manifest is written."""
+        return f"{self.project.config.resources}/families/{self.name}.json"
+
+    def fetch_flags(self) -> list[str]:
+        """Return the config's entry of the family, and which of its parts are needed."""
+        config = self.project.config
+        rows = [row for row in self.project.signers.values() if config.family_of(row) == self.name]
+        loras = sorted({name for row in rows for name in row.loras})
+        controls: list[ControlName] = [*config.controls_of(self.name)]
+        if any(name in config.characters for name in loras) and "canny" not in controls:
+            controls.append("canny")  # pictures of a subject are learned under their edges
+        needed = FetchSettings(
+            controls=controls,
+            loras=[name for name in loras if name not in config.characters],
+            ip_adapter=any(row.image for row in rows),
+            clip=True,
+            preset=config.generate.preset,
+            motion_adapter=config.generate.temporal == "animatediff",
+        )
+        entry = config.families.get(self.name)
+        return [*given(definition=json.dumps(entry) if entry else None), *to_flags(needed)]
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One synthetic signer."""
+
+    project: Project
+    row: SignerRow
+
+    @property
+    def family(self) -> str:
+        """Name of the family that draws the signer."""
+        return self.project.config.family_of(self.row)
+
+    @property
+    def manifest(self) -> str:
+        """Manifest of that family."""
+        return self.project.family(self.family).manifest
+
+    @property
+    def controls(self) -> list[ControlName]:
+        """Controls that the family follows."""
+        return self.project.config.controls_of(self.family)
+
+    @property
+    def loras(self) -> list[str]:
+        """LoRA files of the subjects that the signer names."""
+        subjects = self.project.config.characters
+        return [self.project.subject(name).lora for name in self.row.loras if name in subjects]
+
+    @property
+    def settings(self) -> GenerateSettings:
+        """The config's settings with what the signer's row says over them."""
+        row, base = self.row, self.project.config.generate
+        own = {"seed": row.seed, "ip_adapter_scale": row.ip_adapter_scale, "background": row.background}
+        return base.model_copy(update={key: value for key, value in own.items() if value is not None})
+
+    @property
+    def background(self) -> list[str]:
+        """The picture behind the signer, if there is one."""
+        picture = background_picture(self.settings.background)
+        return [] if picture is None else [picture]
+
+    def control_clips(self, video: str) -> dict[str, str]:
+        """Return the clips of a video that condition the signer, by control."""
+        return {name: f"{self.project.config.results}/videos/{video}/control/{name}.mkv" for name in self.controls}
+
+    def encode_flags(self) -> list[str]:
+        """Return the signer's pictures, words and LoRAs."""
+        row, subjects = self.row, self.project.config.characters
+        scaled = {
+            self.project.subject(name).lora if name in subjects else name: scale for name, scale in row.loras.items()
+        }
+        return [
+            *repeated("--image", row.image),
+            *repeated("--region", row.region),
+            *given(text=row.text, negative=row.negative),
+            *repeated("--lora", (n if scale is None else f"{n}:{scale:g}" for n, scale in scaled.items())),
+        ]
+
+    def generate_flags(self, video: str) -> list[str]:
+        """Return the controls of a video, and the settings."""
+        clips = self.control_clips(video)
+        return [*(f"--{name}={path}" for name, path in clips.items()), *to_flags(self.settings)]
+
+    def evaluate_flags(self, video: str) -> list[str]:
+        """Return what source and signer are in words and pictures, and the config's flags."""
+        words = given(source_text=self.project.videos[video].caption, signer_text=self.row.text)
+        return [*repeated("--reference", self.row.image), *words, *to_flags(self.project.config.evaluate)]
+
+
+def load_project(values: dict[str, Any], where: str = "config") -> Project:
+    """Check a config that Snakemake (or YAML) has read, and read its sheets.
+
+    Raises:
+        DiffSignError: naming the key, or the sheet and its row.
+    """
+    config = load_config(values, where)
+    return Project(config, load_videos(config), load_signers(config))
