@@ -49,4 +49,4 @@ def main() -> None:
 
 
 # Imported last: each module adds its commands to ``app``.
-from diffsign.cli import body, config, control, motion, results, scene, signer, synthetic, training, video  # noqa: E402, F401
+from diffsign.cli import body, config, control, motion, results, scene, signer, synthetic, text, training, video  # noqa: E402, F401
