@@ -18,6 +18,10 @@ class DiffSignError(ValueError):
     """
 
 
+class DiskFullError(DiffSignError):
+    """There was no space left: nothing of the input is wrong, and the same command works when there is room."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)

@@ -1,48 +1,165 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, and temporary ones that do not stay."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from diffsign.errors import DiffSignError
+from diffsign.errors import DiffSignError, DiskFullError
 
 #: Suffixes of pictures that are looked for in folders.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
+
+#: What temporary names have in them, so that a later run knows them.
+_MARK = "diffsign-"
+#: A disk with fewer bytes left than this is full, whatever a library says of the write that failed.
+_FULL = 64 * 1024
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that led to it, says that a disk or a quota is full."""
+    while error is not None:
+        if isinstance(error, DiskFullError):
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(words in str(error) for words in ("No space left on device", "Disk quota exceeded")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def naming_a_full_disk(path: Path, advice: str) -> Iterator[None]:
+    """Turn every error that comes of a full disk into a :class:`DiskFullError` that names ``path``."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        if isinstance(error, DiffSignError) and not is_disk_full(error):
+            raise
+        folder = next(parent for parent in (path, *path.absolute().parents) if parent.is_dir())
+        if is_disk_full(error) or shutil.disk_usage(folder).free < _FULL:
+            raise DiskFullError(f"the disk is full: '{path}' could not be written; {advice}.") from error
+        raise
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file or folder for this process, or tell that another holds it (or that locks do not work here)."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(pattern: str) -> None:
+    """Remove temporary files and folders that nobody holds any more: what a killed run has left."""
+    for name in glob.glob(pattern):  # noqa: PTH207 - a pattern with an absolute, escaped folder
+        with suppress(OSError):
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                if _lock(descriptor):
+                    shutil.rmtree(name) if Path(name).is_dir() else Path(name).unlink()
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """Give an empty temporary file in the folder of ``path``, with its suffix; it is removed afterwards.
+
+    What earlier runs left of the same file when they were killed is removed first. A lock tells them from files that
+    another process is writing.
+    """
+    start, end = f".{path.stem[:40]}.{_MARK}", path.suffix
+    _remove_abandoned(f"{glob.escape(str(path.absolute().parent / start))}*{glob.escape(end)}")
+    while True:
+        temporary = path.parent / f"{start}{secrets.token_hex(4)}{end}"
+        try:
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            continue
+        _lock(descriptor)
+        if temporary.exists():  # nobody took it for abandoned before it was locked
+            break
+        os.close(descriptor)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and move it there when the block ends without error.
 
-    The temporary name keeps the suffix, because encoders choose the format by it. A block that
-    raises leaves nothing behind and an older ``path`` untouched.
+    The temporary name keeps the suffix, because encoders choose the format by it. A block that raises leaves nothing
+    behind and an older ``path`` untouched; what a killed run has left is removed by the next one.
+
+    Raises:
+        DiskFullError: if the block fails because there is no space left.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming_a_full_disk(path, "make room, or write elsewhere"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_beside(path) as temporary:
+            yield temporary
+            temporary.replace(path)
+
+
+@contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """Give an empty folder in ``TMPDIR`` that is removed afterwards, as are those that killed runs have left there.
+
+    Raises:
+        DiskFullError: if the block fails because ``TMPDIR`` is full.
+    """
+    place = Path(tempfile.gettempdir())
+    start = f"{_MARK}{purpose}-"
+    _remove_abandoned(f"{glob.escape(str(place / start))}*")
+    with naming_a_full_disk(place, "make room, or set TMPDIR to a folder on a larger disk"):
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=start, dir=place))
+            descriptor = os.open(folder, os.O_RDONLY)
+            _lock(descriptor)
+            if folder.exists():  # nobody took it for abandoned before it was locked
+                break
+            os.close(descriptor)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(descriptor)
 
 
 def require_file(path: str | Path, what: str) -> Path:
-    """Return ``path`` if it is a non-empty file, otherwise raise a sentence naming ``what`` it should be."""
+    """Return ``path`` if it is a non-empty file, otherwise raise an error naming ``what`` it should be."""
     path = Path(path)
-    if not path.exists():
+    if "\0" in str(path):
+        raise DiffSignError(f"{what} {str(path)!r} is no path: it holds a zero byte.")
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise DiffSignError(f"{what} '{path}' cannot be looked at: {error.strerror}.") from error
+    if not exists:
         raise DiffSignError(f"{what} '{path}' does not exist; check the path.")
     if path.is_dir():
         raise DiffSignError(f"{what} '{path}' is a folder; a file was expected.")
+    if not path.is_file():
+        raise DiffSignError(f"{what} '{path}' is no ordinary file (a pipe or a device).")
+    if not os.access(path, os.R_OK):
+        raise DiffSignError(f"{what} '{path}' may not be read by you; change its permissions.")
     if path.stat().st_size == 0:
         raise DiffSignError(f"{what} '{path}' is empty (0 bytes); copy or make it again.")
     return path

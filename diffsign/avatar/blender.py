@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -30,12 +29,13 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
+from diffsign import processes
 from diffsign.avatar.exr import read_exr
 from diffsign.avatar.scene import Material, Mesh, Scene
 from diffsign.config.colour import parse_colour
 from diffsign.config.render import RenderSettings
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic
+from diffsign.files import atomic, scratch
 from diffsign.progress import track
 from diffsign.records.clip import ClipWriter
 from diffsign.records.depth import FARTHEST, encode_depth
@@ -173,8 +173,13 @@ def write_job(
 
 def _run(settings: RenderSettings, job: Path, threads: int, frames: int) -> Iterator[tuple[str, int, Path]]:
     """Run Blender on a job; yield layer, index and file of every frame as it is written."""
-    environment = os.environ | {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    process = subprocess.Popen(
+    # Blender's own temporary files go with the job's.
+    environment = os.environ | {
+        "LP_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        "TMPDIR": str(job.absolute()),
+    }
+    process = processes.start(
         _command(settings, job),
         env=environment,
         stdout=subprocess.PIPE,
@@ -199,9 +204,7 @@ def _run(settings: RenderSettings, job: Path, threads: int, frames: int) -> Iter
                 said.append(line.strip())
         status = process.wait()
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        processes.stop(process)
         process.stdout.close()
     if status:
         reason = problem or (said[-1] if said else "it said nothing")
@@ -320,8 +323,7 @@ def render_frames(
     unknown = [name for name in passes if name not in PASSES]
     if unknown or not passes:
         raise DiffSignError(f"passes are {', '.join(PASSES)}; got {', '.join(unknown) or 'none'}.")
-    with tempfile.TemporaryDirectory(prefix="diffsign-render-") as name:
-        folder = Path(name)
+    with scratch("render") as folder:
         write_job(scene, folder, passes, settings, threads, blend)
         reader = _Reader(scene, passes)
         layers = 2 if settings.engine == "workbench" and "normal" in passes and len(passes) > 1 else 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,6 +17,8 @@ from rich.text import Text
 
 from diffsign.cli.renamed import Commands, Group
 from diffsign.errors import DiffSignError
+from diffsign.files import is_disk_full
+from diffsign.processes import end_cleanly_on_signals
 
 app = Commands(
     name="diffsign",
@@ -37,13 +39,22 @@ def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", hel
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def _complain(message: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), message))
+    sys.exit(1)
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence on stderr and exit status 1."""
+    end_cleanly_on_signals()
     try:
         app()
     except DiffSignError as error:
-        Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), str(error)))
-        sys.exit(1)
+        _complain(str(error))
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        _complain(f"the disk is full: {error}; make room and run the command again.")
     except KeyboardInterrupt:
         sys.exit(130)
 

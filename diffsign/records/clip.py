@@ -1,29 +1,53 @@
 """Clips: Matroska with FFV1 (lossless RGB, or 16-bit grey for depth) at a constant frame rate.
 
-Nothing else in the package reads or writes pictures of a clip.
+Nothing else in the package reads or writes pictures of a clip, except ``diffsign ingest``, which writes with the same
+encoder settings (:mod:`diffsign.records.ffmpeg`). Every clip that is read is checked.
 """
 
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
-import ffmpeg
-import imageio_ffmpeg
+import av
+import av.error
 import numpy as np
 
+from diffsign import processes
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic, require_file
-from diffsign.records.ffmpeg import ffmpeg_binary, last_complaint
+from diffsign.files import atomic, require_file, temporary_beside
+from diffsign.records.ffmpeg import (
+    FORMATS,
+    LOCAL_FILE,
+    LOSSLESS,
+    REPRODUCIBLE,
+    VIEWING,
+    ffmpeg_command,
+    ffmpeg_version,
+    first_complaint,
+    why_it_ended,
+)
+from diffsign.records.matroska import find_damage
+
+Kind = Literal["color", "depth", "alpha"]
 
 #: Rates that containers print rounded to two decimals.
 NTSC_RATES = {23.98: Fraction(24000, 1001), 29.97: Fraction(30000, 1001), 59.94: Fraction(60000, 1001)}
+
+#: What goes through the pipe, and what FFV1 keeps.
+_PIXELS: dict[Kind, tuple[str, str]] = {
+    "color": ("rgb24", "bgr0"),
+    "depth": ("gray16le", "gray16le"),
+    "alpha": ("rgba", "bgra"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,40 +60,86 @@ class ClipInfo:
     frames: int
 
 
+@dataclass(frozen=True)
+class _Probe:
+    """What a file says of itself: the clip's info, its pixel format, and whether it is a clip of this package."""
+
+    info: ClipInfo
+    pixels: str
+    lossless: bool
+
+
 def exact_rate(fps: float) -> Fraction:
     """Return the frame rate as a fraction, NTSC rates as the standards define them."""
     return NTSC_RATES.get(round(fps, 2), Fraction(fps).limit_denominator(1001))
 
 
-def _decode(path: Path, depth: bool, what: str) -> Iterator:
-    pixels = ("gray16le", 16) if depth else ("rgb24", 24)
+def provenance(kind: Kind) -> tuple[str, ...]:
+    """Return the ffmpeg options that write into a file what it is and which ffmpeg made it."""
+    return "-metadata", f"comment=diffsign-clip 2; {kind}; ffmpeg {ffmpeg_version()}"
+
+
+def _damaged(path: Path, reason: str) -> DiffSignError:
+    return DiffSignError(f"clip '{path}' is damaged ({reason}); remove it and run the step that makes it again.")
+
+
+def _probe(path: str | Path) -> _Probe:
+    path = require_file(path, "clip")
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
-        yield from imageio_ffmpeg.read_frames(str(path.absolute()), pix_fmt=pixels[0], bits_per_pixel=pixels[1])
-    except (OSError, RuntimeError, IndexError) as error:
-        raise DiffSignError(f"{what} '{path}' cannot be decoded as video: {last_complaint(str(error))}.") from error
-
-
-def _open(path: str | Path, depth: bool, what: str = "clip") -> tuple[ClipInfo, Iterator[bytes]]:
-    ffmpeg_binary()
-    path = require_file(path, what)
-    stream = _decode(path, depth, what)
-    meta = next(stream)
-    width, height = meta["size"]
-    fps = float(exact_rate(meta["fps"] or 0)) if meta["fps"] else 0.0
-    if not width or not height or not fps:
-        raise DiffSignError(f"{what} '{path}' has no video stream (or no frame rate); give a video file.")
-    return ClipInfo(width, height, fps, round(meta["duration"] * fps)), stream
+        with av.open(str(path.absolute()), options=options) as container:
+            stream = container.streams.best("video")
+            if not isinstance(stream, av.VideoStream) or not stream.average_rate or not stream.width:
+                raise DiffSignError(f"clip '{path}' has no video stream (or no frame rate); give a video file.")
+            width, height, pixels = stream.width, stream.height, stream.codec_context.pix_fmt or ""
+            lossless = container.format.name.startswith("matroska") and stream.codec_context.name == "ffv1"
+            fps = float(exact_rate(float(stream.average_rate)))
+            seconds = (container.duration or 0) / av.time_base
+            if not lossless and next(container.decode(stream)).rotation % 180:
+                width, height = height, width
+    except (av.error.FFmpegError, StopIteration, ValueError) as error:
+        if isinstance(error, DiffSignError):
+            raise
+        raise DiffSignError(
+            f"clip '{path}' cannot be opened as a video ({str(error) or 'it holds no frames'}); it is damaged, or none."
+        ) from error
+    if lossless and (reason := find_damage(path, frames=False)):
+        raise _damaged(path, reason)
+    return _Probe(ClipInfo(width, height, fps, round(seconds * fps)), pixels, lossless)
 
 
 def probe_clip(path: str | Path) -> ClipInfo:
-    """Return size, rate and length of a clip without decoding it all."""
-    info, stream = _open(path, depth=False)
-    stream.close()  # type: ignore[attr-defined]
-    return info
+    """Return size, rate and length of a clip without decoding it all.
+
+    Raises:
+        DiffSignError: if the file is missing, is no video, or is a clip that was cut short.
+    """
+    return _probe(path).info
+
+
+def _frames(path: Path, pixels: str, size: int) -> Iterator[bytes]:
+    """Yield the decoded bytes of each frame; raise if ffmpeg complains about a single one."""
+    command = ffmpeg_command(
+        *LOCAL_FILE, "-i", path.absolute(), "-map", "0:V:0", "-f", "rawvideo", "-pix_fmt", pixels, "-"
+    )
+    with tempfile.TemporaryFile() as complaints:
+        process = processes.start(command, stdout=subprocess.PIPE, stderr=complaints, stdin=subprocess.DEVNULL)
+        assert process.stdout is not None
+        try:
+            while len(frame := process.stdout.read(size)) == size:
+                yield frame
+            status = process.wait()
+        finally:
+            process.stdout.close()
+            processes.stop(process)
+        complaints.seek(0)
+        text = complaints.read()
+    if status or text or frame:
+        raise _damaged(path, first_complaint(text) if text else why_it_ended(status, text))
 
 
 def iter_clip(path: str | Path, depth: bool = False) -> Iterator[np.ndarray]:
-    """Yield the frames of a clip.
+    """Yield the frames of a clip, which is checked before the first and after the last.
 
     Args:
         path: the clip.
@@ -79,21 +149,51 @@ def iter_clip(path: str | Path, depth: bool = False) -> Iterator[np.ndarray]:
         (H, W, 3) uint8 RGB, or (H, W) uint16 with ``depth``.
 
     Raises:
-        DiffSignError: if the file is missing or does not decode.
+        DiffSignError: if the file is missing, damaged or cut short, does not decode, or is of the other kind.
     """
-    info, stream = _open(path, depth)
+    probe = _probe(path)
+    path, info = Path(path), probe.info
+    if depth != probe.pixels.startswith("gray16"):
+        kinds = ("colour", "depth") if depth else ("depth", "colour")
+        raise DiffSignError(f"clip '{path}' is a {kinds[0]} clip, but a {kinds[1]} clip was expected; check the paths.")
+    if probe.lossless and (reason := find_damage(path, frames=True)):
+        raise _damaged(path, reason)
+    pixels = _PIXELS["depth" if depth else "color"][0]
     shape, kind = ((info.height, info.width), "<u2") if depth else ((info.height, info.width, 3), "u1")
-    for frame in stream:
+    count = 0
+    for count, frame in enumerate(_frames(path, pixels, info.width * info.height * (2 if depth else 3)), 1):  # noqa: B007
         yield np.frombuffer(frame, dtype=kind).reshape(shape)
+    if count == 0 or (probe.lossless and count != info.frames):
+        raise _damaged(path, f"it holds {count} frames instead of {info.frames}")
 
 
 def read_clip(path: str | Path, depth: bool = False) -> tuple[np.ndarray, ClipInfo]:
     """Return all frames, (T, H, W, 3) uint8 RGB or (T, H, W) uint16 with ``depth``, and the clip's info."""
-    frames = list(iter_clip(path, depth))
-    if not frames:
-        raise DiffSignError(f"clip '{path}' holds no frames; make it again.")
+    frames = np.stack(list(iter_clip(path, depth)))
     info = probe_clip(path)
-    return np.stack(frames), ClipInfo(info.width, info.height, info.fps, len(frames))
+    return frames, ClipInfo(info.width, info.height, info.fps, len(frames))
+
+
+def has_sound(audio: str | Path | None) -> bool:
+    """Tell whether a file of sound holds any: ``diffsign ingest`` leaves one of 0 bytes for a source without."""
+    return audio is not None and Path(audio).stat().st_size > 0
+
+
+def _add_sound(pictures: Path, audio: Path, target: Path, seconds: Fraction) -> str | None:
+    """Put sound beside finished pictures, cut or padded with silence to their length; return ffmpeg's complaint.
+
+    The length is given: left to itself (``-shortest``), ffmpeg before 9.0 never ends where silence is appended.
+    """
+    command = ffmpeg_command(
+        *("-protocol_whitelist", "file", "-i", pictures.absolute()),
+        *(*LOCAL_FILE, "-i", audio.absolute(), "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac"),
+        *("-af", "apad", "-t", f"{float(seconds):.6f}", "-movflags", "+faststart", "-threads", "1"),
+        *REPRODUCIBLE,
+        *provenance("color"),
+        target.absolute(),
+    )
+    finished = processes.run(command)
+    return why_it_ended(finished.returncode, finished.stderr) if finished.returncode else None
 
 
 class ClipWriter:
@@ -122,86 +222,83 @@ class ClipWriter:
         audio: str | Path | None = None,
     ) -> None:
         self.path = Path(path)
+        self.kind: Kind = "depth" if depth else "alpha" if alpha else "color"
         self.shape = (height, width) if depth else (height, width, 4 if alpha else 3)
         self.dtype = np.dtype("<u2") if depth else np.dtype("u1")
         self.fps = fps
-        self.audio = audio
+        self.audio = Path(audio) if audio is not None and self.path.suffix == ".mp4" and has_sound(audio) else None
         self.frames = 0
+        self._files = ExitStack()
 
-    def _start(self, target: Path) -> subprocess.Popen:
+    def _command(self, target: Path) -> list[str]:
         height, width = self.shape[:2]
-        # What is piped in, and what FFV1 keeps, by the shape of a frame without height and width.
-        pixels, stored = {(): ("gray16le", "gray16le"), (3,): ("rgb24", "bgr0"), (4,): ("rgba", "bgra")}[self.shape[2:]]
-        streams = [
-            ffmpeg.input(
-                "pipe:", format="rawvideo", pix_fmt=pixels, s=f"{width}x{height}", framerate=exact_rate(self.fps)
-            )
-        ]
+        piped, stored = _PIXELS[self.kind]
         if self.path.suffix == ".mp4":
-            streams[0] = streams[0].filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
-            options = {"vcodec": "libx264", "pix_fmt": "yuv420p", "crf": 16, "movflags": "+faststart"}
-            if self.audio is not None and Path(self.audio).stat().st_size > 0:
-                # Silence is appended without end, so that the pictures alone say when the file is over.
-                streams.append(ffmpeg.input(str(self.audio)).audio.filter("apad"))
-                options |= {"acodec": "aac", "shortest": None}
+            encoder = ("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", *VIEWING)
         else:
-            options = {
-                "vcodec": "ffv1",
-                "level": 3,
-                "slicecrc": 1,
-                "pix_fmt": stored,
-            }
-        command = ffmpeg.output(
-            *streams, str(target), loglevel="error", fflags="+bitexact", **options
-        ).overwrite_output()
-        return subprocess.Popen(command.compile(cmd=ffmpeg_binary()), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            encoder = (*LOSSLESS, "-pix_fmt", stored)
+        return ffmpeg_command(
+            *("-f", "rawvideo", "-pix_fmt", piped, "-s", f"{width}x{height}", "-framerate", str(exact_rate(self.fps))),
+            *("-i", "pipe:0", *encoder, *REPRODUCIBLE, *provenance(self.kind), target.absolute()),
+        )
 
     def __enter__(self) -> ClipWriter:
-        self._atomic = atomic(self.path)
-        self._process = self._start(self._atomic.__enter__())
+        with ExitStack() as files:
+            self._target = files.enter_context(atomic(self.path))
+            self._pictures = files.enter_context(temporary_beside(self.path)) if self.audio else self._target
+            self._complaints = files.enter_context(tempfile.TemporaryFile())
+            self._process = processes.start(
+                self._command(self._pictures), stdin=subprocess.PIPE, stderr=self._complaints
+            )
+            files.callback(processes.stop, self._process)
+            self._files = files.pop_all()
         return self
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: np.ndarray[Any, Any]) -> None:
         """Append one frame of the shape and dtype the writer was made for."""
         if frame.shape != self.shape or frame.dtype != self.dtype:
             raise ValueError(f"frame is {frame.shape} {frame.dtype}, the clip takes {self.shape} {self.dtype}")
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(np.ascontiguousarray(frame).tobytes())
+            self._process.stdin.write(np.ascontiguousarray(frame).data)
         except BrokenPipeError:
-            self._fail()
+            self._process.wait()
+            raise self._failure() from None
         self.frames += 1
 
-    def _fail(self) -> None:
-        _, stderr = self._process.communicate()
-        raise DiffSignError(f"ffmpeg could not write '{self.path}': {last_complaint(stderr)}.")
+    def _failure(self) -> DiffSignError:
+        self._complaints.seek(0)
+        reason = why_it_ended(self._process.returncode, self._complaints.read())
+        return DiffSignError(f"ffmpeg could not write '{self.path}': {reason}.")
+
+    def _finish(self) -> None:
+        if self.frames == 0:
+            raise DiffSignError(f"'{self.path}' would hold no frames.")
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if self._process.wait():
+            raise self._failure()
+        if self.audio is not None:
+            complaint = _add_sound(self._pictures, self.audio, self._target, self.frames / exact_rate(self.fps))
+            if complaint:
+                raise DiffSignError(
+                    f"the sound '{self.audio}' cannot be put into '{self.path}': {complaint}; leave it out."
+                )
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is not None:
-                self._process.kill()
-                self._process.communicate()
-                self._atomic.__exit__(kind, value, trace)
-                return
-            if self.frames == 0:
-                raise DiffSignError(f"'{self.path}' would hold no frames.")
-            _, stderr = self._process.communicate()
-            if self._process.returncode:
-                raise DiffSignError(f"ffmpeg could not write '{self.path}': {last_complaint(stderr)}.")
-        except DiffSignError as error:
-            if kind is None:
-                self._process.kill()
-                self._process.communicate()
-                self._atomic.__exit__(type(error), error, error.__traceback__)
-            raise
-        self._atomic.__exit__(None, None, None)
+        if kind is not None:
+            self._files.__exit__(kind, value, trace)
+            return
+        with self._files:
+            self._finish()
 
 
 def write_clip(
     path: str | Path,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[np.ndarray[Any, Any]],
     fps: float,
     *,
     depth: bool = False,

@@ -1,31 +1,95 @@
-"""Where ffmpeg is, and how its complaints become sentences."""
+"""Which ffmpeg runs, what it may open, how it encodes, and what it complains about."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from functools import cache
+from pathlib import Path
 
 import imageio_ffmpeg
 
+from diffsign import processes
+from diffsign.errors import DiffSignError
+
+#: Environment variable by which a user chooses the ffmpeg: ``system``, or the path of a program.
+VARIABLE = "DIFFSIGN_FFMPEG"
+
+#: Containers that are opened. What is missing here points to other files or to the network (playlists, scripts).
+FORMATS = (
+    "3g2,3gp,aiff,apng,asf,avi,avs2,dv,dvd,flac,flv,gif,gxf,h261,h263,h264,hevc,image2pipe,ivf,m4a,m4v,matroska,mj2,mjpeg,"
+    "mov,mp3,mp4,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,rawvideo,rm,roq,swf,vc1,vob,wav,webm,webp_pipe,wtv,"
+    "yuv4mpegpipe"
+)
+#: Options before ``-i`` of a file: ffmpeg reads that file, and nothing that it names.
+LOCAL_FILE = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
+
+#: FFV1 with a checksum in every slice. The number of slices is fixed, so that bytes do not depend on the processors.
+LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slicecrc", "1", "-slices", "4")
+#: H.264 to look at. x264 writes other bytes for other numbers of threads, hence one.
+VIEWING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-threads", "1", "-movflags", "+faststart")
+#: No encoder versions and no dates, so that the same frames give the same file.
+REPRODUCIBLE = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+
 
 @cache
+def _program(choice: str) -> str:
+    if not choice:
+        try:
+            return imageio_ffmpeg.get_ffmpeg_exe()
+        except RuntimeError:  # a platform for which imageio-ffmpeg carries no program
+            choice = "system"
+    program = shutil.which("ffmpeg" if choice == "system" else str(Path(choice).expanduser()))
+    if program is None:
+        raise DiffSignError(
+            f"{VARIABLE} is '{choice}', but there is no such program; give the path of an ffmpeg, 'system' for the one "
+            "that is installed, or leave it out for the one that comes with DiffSign."
+        )
+    return program
+
+
 def ffmpeg_binary() -> str:
-    """Return the ffmpeg to run: the system's if there is one, otherwise the one ``imageio-ffmpeg`` carries."""
-    binary = os.environ.get("IMAGEIO_FFMPEG_EXE") or shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
-    os.environ["IMAGEIO_FFMPEG_EXE"] = binary
-    return binary
+    """Return the ffmpeg to run: the one that ``imageio-ffmpeg`` carries, or what ``DIFFSIGN_FFMPEG`` says."""
+    return _program(os.environ.get(VARIABLE, ""))
+
+
+@cache
+def _version(program: str) -> str:
+    first = processes.run([program, "-version"]).stdout.decode(errors="replace").partition("\n")[0].split()
+    return first[2] if len(first) > 2 else "unknown"
+
+
+def ffmpeg_version() -> str:
+    """Return the version of the ffmpeg that runs, as it names itself."""
+    return _version(ffmpeg_binary())
+
+
+def ffmpeg_command(*arguments: str | Path) -> list[str]:
+    """Return a command of the chosen ffmpeg that overwrites its output and says nothing but errors."""
+    return [ffmpeg_binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y", *map(str, arguments)]
+
+
+def _lines(stderr: bytes | str | None) -> list[str]:
+    text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else (stderr or "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    full = [line for line in lines if "No space left on device" in line]
+    return full[:1] or lines
 
 
 def first_complaint(stderr: bytes | str | None) -> str:
     """Return the first line of ffmpeg's stderr, which names the cause where the last only says that it failed."""
-    text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else (stderr or "")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = _lines(stderr)
     return lines[0].rsplit("] ", 1)[-1].rstrip(".") if lines else "no message"
 
 
 def last_complaint(stderr: bytes | str | None) -> str:
     """Return the last line of ffmpeg's stderr that says something, without its memory addresses."""
-    text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else (stderr or "")
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Conversion failed")]
-    return lines[-1].split("] ", 1)[-1] if lines else "no message"
+    lines = [line for line in _lines(stderr) if not line.startswith("Conversion failed")]
+    return lines[-1].split("] ", 1)[-1].rstrip(".") if lines else "no message"
+
+
+def why_it_ended(status: int, stderr: bytes | str | None) -> str:
+    """Return why ffmpeg failed: its complaint, or the signal that killed it."""
+    if status < 0:
+        return f"ffmpeg was killed by signal {-status}; is there enough memory?"
+    return last_complaint(stderr)
