@@ -299,7 +299,7 @@ def movement(clip: Clip, fitted: Posed, smoothed: Posed) -> tuple[dict[str, Any]
         seen = detected_middle(clip, side)
         sure = np.isfinite(seen[:, 0])
         speed = _speeds(seen, fps) / smoothed.palm[side]
-        is_fast = np.nan_to_num(speed) > FAST
+        is_fast = sure & (np.nan_to_num(speed) > FAST)
         for name, posed in (("fitted", fitted), ("smoothed", smoothed)):
             distance = np.linalg.norm(posed.centre(side) - seen, axis=-1) / posed.palm[side]
             away[name].append(distance[sure])
