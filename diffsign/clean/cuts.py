@@ -32,20 +32,21 @@ def find_cuts(xy: np.ndarray, fps: float, pixels_per_metre: float) -> list[int]:
     """
     if not np.isfinite(pixels_per_metre):
         return []
-    seen = np.flatnonzero(np.isfinite(xy[:, STEADY, 0]).any(axis=1))
+    known = np.flatnonzero(np.isfinite(xy[:, STEADY, 0]).any(axis=1))
     limit = JUMP_M * pixels_per_metre
-    steps = np.array([0.0, *(_jump(xy, a, b) for a, b in pairwise(seen))])
-    cuts = [int(t) for t in seen[spikes(steps, fps, TIMES, LEAST_M * pixels_per_metre)[: len(seen)]]]
+    steps = np.array([0.0, *(_jump(xy, a, b) for a, b in pairwise(known))])
+    cuts = [int(t) for t in known[spikes(steps, fps, TIMES, LEAST_M * pixels_per_metre)[: len(known)]]]
     i = 1
-    while i < len(seen):
-        if _jump(xy, seen[i - 1], seen[i]) <= limit:
+    while i < len(known):
+        if _jump(xy, known[i - 1], known[i]) <= limit:
             i += 1
             continue
         back = next(
-            (j for j in range(i + 1, min(i + 1 + GLITCH, len(seen))) if _jump(xy, seen[i - 1], seen[j]) <= limit), None
+            (j for j in range(i + 1, min(i + 1 + GLITCH, len(known))) if _jump(xy, known[i - 1], known[j]) <= limit),
+            None,
         )
         if back is None:
-            cuts.append(int(seen[i]))
+            cuts.append(int(known[i]))
             i += 1
         else:
             i = back + 1

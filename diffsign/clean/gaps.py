@@ -1,4 +1,4 @@
-"""Short gaps, bridged by a curve through what was seen on both sides."""
+"""Short gaps, filled by a curve through what is known on both sides."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from scipy.interpolate import Akima1DInterpolator
 NEIGHBOURS = 3
 
 
-def short_gaps(seen: np.ndarray, longest: int) -> list[tuple[int, int]]:
-    """Return (start, stop) of the gaps of at most ``longest`` frames between frames where ``seen`` (T,) is true."""
-    times = np.flatnonzero(seen)
+def short_gaps(known: np.ndarray, longest: int) -> list[tuple[int, int]]:
+    """Return (start, stop) of the gaps of at most ``longest`` frames between frames where ``known`` (T,) is true."""
+    times = np.flatnonzero(known)
     return [(int(a) + 1, int(b)) for a, b in pairwise(times) if 1 < b - a <= longest + 1]
 
 
-def bridge(values: np.ndarray, longest: int) -> np.ndarray:
+def interpolate_gaps(values: np.ndarray, longest: int) -> np.ndarray:
     """Return tracks (T, N, D) with gaps of up to ``longest`` frames filled, all else as it was.
 
     The curve is Akima's modified spline (no overshoot beside flat stretches); gaps at the ends stay.
     """
     filled = values.copy()
-    seen = np.isfinite(values[..., 0])
-    masks, group = np.unique(seen, axis=1, return_inverse=True)
+    known = np.isfinite(values[..., 0])
+    masks, group = np.unique(known, axis=1, return_inverse=True)
     group = group.ravel()
     for number, mask in enumerate(masks.T):
         columns = np.flatnonzero(group == number)
@@ -41,18 +41,18 @@ def bridge(values: np.ndarray, longest: int) -> np.ndarray:
     return filled
 
 
-def bridge_with(values: np.ndarray, base: np.ndarray, longest: int) -> np.ndarray:
-    """Like :func:`bridge`, but relative to ``base`` (T, D) where that was seen: a lost hand moves with its wrist."""
-    carried = bridge(values - base[:, None], longest) + base[:, None]
-    alone = bridge(values, longest)
-    return np.where(np.isfinite(values), values, np.where(np.isfinite(carried), carried, alone))
+def interpolate_beside(values: np.ndarray, base: np.ndarray, longest: int) -> np.ndarray:
+    """Like :func:`interpolate_gaps`, but relative to ``base`` (T, D) where known: a lost hand moves with its wrist."""
+    relative = interpolate_gaps(values - base[:, None], longest) + base[:, None]
+    absolute = interpolate_gaps(values, longest)
+    return np.where(np.isfinite(values), values, np.where(np.isfinite(relative), relative, absolute))
 
 
-def bridge_confidence(confidence: np.ndarray, seen: np.ndarray, filled: np.ndarray) -> np.ndarray:
+def interpolate_confidence(confidence: np.ndarray, known: np.ndarray, filled: np.ndarray) -> np.ndarray:
     """Return confidence (T, N) where points ``filled`` (T, N) get half of the lower confidence beside their gap."""
-    result = np.where(seen, confidence, 0.0)
+    result = np.where(known, confidence, 0.0)
     for point in np.flatnonzero(filled.any(axis=0)):
-        times = np.flatnonzero(seen[:, point])
+        times = np.flatnonzero(known[:, point])
         for t in np.flatnonzero(filled[:, point]):
             after = int(np.searchsorted(times, t))
             result[t, point] = 0.5 * min(confidence[times[after - 1], point], confidence[times[after], point])

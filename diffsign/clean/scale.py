@@ -41,8 +41,8 @@ def _length(xy: np.ndarray, a: int, b: int) -> np.ndarray:
 
 
 def _upper(lengths: np.ndarray) -> float:
-    seen = lengths[np.isfinite(lengths)]
-    return float(np.percentile(seen, UPPER)) if len(seen) else np.nan
+    lengths = lengths[np.isfinite(lengths)]
+    return float(np.percentile(lengths, UPPER)) if len(lengths) else np.nan
 
 
 def measure(xy: np.ndarray) -> Scale:

@@ -68,9 +68,9 @@ def noise_level(values: np.ndarray) -> float:
 
 def _keep(difference: np.ndarray, weights: np.ndarray, explained: float) -> np.ndarray:
     """Return (T, N, 1) in 0..1: the part of a difference between two fits that noise does not explain."""
-    seen = _shifts((weights > 0).astype(np.float64), NEAR).sum(axis=0)
+    known = _shifts((weights > 0).astype(np.float64), NEAR).sum(axis=0)
     power = _shifts(np.where(weights[..., None] > 0, difference**2, 0.0).mean(axis=-1), NEAR).sum(axis=0)
-    power = power / np.maximum(seen, 1.0)
+    power = power / np.maximum(known, 1.0)
     return np.clip(1.0 - DOUBT * explained / np.maximum(power, 1e-12), 0.0, 1.0)[..., None]
 
 

@@ -30,8 +30,8 @@ def _distance(a: np.ndarray, b: np.ndarray, metre: float) -> np.ndarray:
     distance = np.linalg.norm(a - b, axis=-1)
     known = np.isfinite(distance).any(axis=-1)
     median = np.nanmedian(np.where(known[..., None], distance, 0.0), axis=-1)
-    seen = np.isfinite(a[..., 0]).any(axis=-1)
-    return metre * np.where(known, np.minimum(median / metre, CAP_M), np.where(seen, UNKNOWN_M, 0.0))
+    shown = np.isfinite(a[..., 0]).any(axis=-1)
+    return metre * np.where(known, np.minimum(median / metre, CAP_M), np.where(shown, UNKNOWN_M, 0.0))
 
 
 def find_swaps(

@@ -60,4 +60,18 @@ def main() -> None:
 
 
 # Imported last: each module adds its commands to ``app``.
-from diffsign.cli import body, config, control, motion, results, scene, signer, synthetic, text, training, video  # noqa: E402, F401
+from diffsign.cli import (  # noqa: E402
+    body,  # noqa: F401
+    clean,  # noqa: F401
+    config,  # noqa: F401
+    control,  # noqa: F401
+    detect,  # noqa: F401
+    motion,  # noqa: F401
+    results,  # noqa: F401
+    scene,  # noqa: F401
+    signer,  # noqa: F401
+    synthetic,  # noqa: F401
+    text,  # noqa: F401
+    training,  # noqa: F401
+    video,  # noqa: F401
+)

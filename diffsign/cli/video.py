@@ -1,4 +1,4 @@
-"""Commands on a video: ingest, detect, clean."""
+"""``diffsign ingest``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.config.clean import CleanSettings
-from diffsign.config.detect import DetectSettings
 from diffsign.config.ingest import IngestSettings
-from diffsign.errors import DiffSignError
 
 log = logging.getLogger(__name__)
 
@@ -60,49 +57,3 @@ def ingest(
         preview=preview,
     )
     log.info("%s: %d frames at %g frames per second.", clip, frames, settings.fps)
-
-
-@app.command()
-@with_settings(DetectSettings)
-def detect(
-    clip: Annotated[Path, typer.Argument(help="Clip of a person signing.")],
-    keypoints: Annotated[Path, typer.Argument(help="Keypoints to write (.npz).")],
-    openpose: Annotated[
-        Path | None, typer.Option(help="Folder of OpenPose JSON of the clip, read instead of running a detector.")
-    ] = None,
-    preview: Annotated[Path | None, typer.Option(help="Also write the clip with its keypoints drawn (.mp4).")] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Processors to use.", show_default="all that there are")
-    ] = None,
-    *,
-    settings: DetectSettings,
-) -> None:
-    """Find the points of body, hands and face in every picture."""
-    from diffsign.detect.preview import write_preview
-    from diffsign.detect.stage import detect_clip, read_openpose, summarise
-    from diffsign.records.keypoints import save_keypoints
-
-    if settings.detector == "openpose" and openpose is None:
-        raise DiffSignError("detector is openpose, so --openpose must name the folder of OpenPose's JSON.")
-    found = read_openpose(openpose, clip) if openpose else detect_clip(clip, settings, threads)
-    if preview:
-        write_preview(clip, found, preview)
-    save_keypoints(keypoints, found)
-    log.info("%s: %s.", keypoints, summarise(found))
-
-
-@app.command()
-@with_settings(CleanSettings)
-def clean(
-    keypoints: Annotated[Path, typer.Argument(help="Keypoints as detected (.npz).")],
-    cleaned: Annotated[Path, typer.Argument(help="Keypoints to write (.npz).")],
-    *,
-    settings: CleanSettings,
-) -> None:
-    """Undo swaps of left and right, take out outliers, fill short gaps, smooth."""
-    from diffsign.clean.stage import clean_keypoints, summarise
-    from diffsign.records.keypoints import load_keypoints, save_keypoints
-
-    result = clean_keypoints(load_keypoints(keypoints), settings)
-    save_keypoints(cleaned, result)
-    log.info("%s: %s.", cleaned, summarise(result))

@@ -57,16 +57,16 @@ node {
 
 
 @dataclass(frozen=True)
-class Place:
-    """A square in the picture that a hand is expected in: its middle in pixels, side in pixels, turn in radians."""
+class Region:
+    """A square in the picture that a hand is expected in: its middle in pixels, side in pixels, rotation in radians."""
 
     centre: np.ndarray
     side: float
-    turn: float
+    rotation: float
 
 
 @dataclass(frozen=True)
-class Hand:
+class HandLandmarks:
     """What the hand network found.
 
     Attributes:
@@ -86,16 +86,18 @@ class Hand:
         return self.left if side == LEFT else 1.0 - self.left
 
 
-def place_of(xy: np.ndarray) -> Place:
+def region_of(xy: np.ndarray) -> Region:
     """Return the square around a hand (21, 2) in pixels, its fingers pointing up."""
     up = ((xy[5] + xy[13]) / 2 + xy[9]) / 2 - xy[0]
-    turn = float(np.arctan2(up[0], -up[1]))
-    cosine, sine = np.cos(turn), np.sin(turn)
+    rotation = float(np.arctan2(up[0], -up[1]))
+    cosine, sine = np.cos(rotation), np.sin(rotation)
     upright = np.array([[cosine, sine], [-sine, cosine]])
     palm = xy[PALM] @ upright.T
     low, high = palm.min(axis=0), palm.max(axis=0)
     extent = high - low
-    return Place(centre=((low + high) / 2 - [0, 0.1 * extent[1]]) @ upright, side=2.0 * float(extent.max()), turn=turn)
+    return Region(
+        centre=((low + high) / 2 - [0, 0.1 * extent[1]]) @ upright, side=2.0 * float(extent.max()), rotation=rotation
+    )
 
 
 class HandNetwork:
@@ -118,25 +120,25 @@ class HandNetwork:
         )
         self._rect: Any = vars(rect_pb2)["NormalizedRect"]
 
-    def __call__(self, image: np.ndarray, place: Place) -> Hand | None:
+    def __call__(self, image: np.ndarray, place: Region) -> HandLandmarks | None:
         """Return what is found at ``place`` of an RGB picture; None if it is no hand or out of the picture."""
         height, width = image.shape[:2]
         x, y = place.centre / [width, height]
         if not (np.isfinite(place.side) and place.side >= 4 and -0.2 <= x <= 1.2 and -0.2 <= y <= 1.2):
             return None
         rect = self._rect(
-            x_center=x, y_center=y, width=place.side / width, height=place.side / height, rotation=place.turn
+            x_center=x, y_center=y, width=place.side / width, height=place.side / height, rotation=place.rotation
         )
-        found: Any = self._graph.process({"image": image, "roi": rect})
-        presence = float(found.handlandmarkcpu__hand_presence_score or 0.0)
-        if found.hand_landmarks is None or presence < MIN_PRESENCE:
+        result: Any = self._graph.process({"image": image, "roi": rect})
+        presence = float(result.handlandmarkcpu__hand_presence_score or 0.0)
+        if result.hand_landmarks is None or presence < MIN_PRESENCE:
             return None
-        xy = np.array([(p.x * width, p.y * height) for p in found.hand_landmarks.landmark])
-        world = np.array([(p.x, p.y, p.z) for p in found.hand_world_landmarks.landmark])
-        named = found.handedness.classification[0]
+        xy = np.array([(p.x * width, p.y * height) for p in result.hand_landmarks.landmark])
+        world = np.array([(p.x, p.y, p.z) for p in result.hand_world_landmarks.landmark])
+        named = result.handedness.classification[0]
         # MediaPipe names hands as in a mirror: the hand that it calls right is the signer's left.
         left = named.score if named.label == "Right" else 1.0 - named.score
-        return Hand(xy=xy, world=world - world[0], presence=presence, left=float(left))
+        return HandLandmarks(xy=xy, world=world - world[0], presence=presence, left=float(left))
 
     def close(self) -> None:
         """Free the network."""
@@ -165,7 +167,7 @@ class HandTracker:
 
     def update(
         self, image: np.ndarray, body: np.ndarray, found: tuple[np.ndarray | None, np.ndarray | None]
-    ) -> tuple[tuple[Hand | None, float], tuple[Hand | None, float]]:
+    ) -> tuple[tuple[HandLandmarks | None, float], tuple[HandLandmarks | None, float]]:
         """Return the left and the right hand of the picture, each with its confidence (None, 0.0 where there is none).
 
         Args:
@@ -178,9 +180,9 @@ class HandTracker:
         """
         unit = max(PALM_OF_SHOULDERS * float(np.linalg.norm(body[SHOULDERS[0], :2] - body[SHOULDERS[1], :2])), 6.0)
         expected = [self._expected(side, body) for side in (LEFT, RIGHT)]
-        candidates: list[Hand] = []
+        candidates: list[HandLandmarks] = []
 
-        def look(place: Place | None) -> None:
+        def look(place: Region | None) -> None:
             hand = self._network(image, place) if place is not None else None
             if hand is None:
                 return
@@ -191,12 +193,12 @@ class HandTracker:
                 candidates[twin] = hand
 
         for xy in found:
-            look(None if xy is None else place_of(xy))
+            look(None if xy is None else region_of(xy))
         chosen = self._choose(candidates, body, expected, unit)
         for side in (LEFT, RIGHT):
             if chosen[side][1] < GOOD:
                 place = expected[side]
-                look(None if place is None else place_of(place))
+                look(None if place is None else region_of(place))
                 if not candidates or chosen[side][0] is None:
                     look(self._from_arm(side, body, unit))
         chosen = self._choose(candidates, body, expected, unit)
@@ -209,7 +211,7 @@ class HandTracker:
         memory = self._memory[side]
         return None if memory is None else memory.relative + body[WRISTS[side], :2]
 
-    def _from_arm(self, side: int, body: np.ndarray, unit: float) -> Place | None:
+    def _from_arm(self, side: int, body: np.ndarray, unit: float) -> Region | None:
         """Return the place beyond the wrist that the forearm points to, if the wrist is in sight."""
         wrist, elbow = body[WRISTS[side], :2], body[ELBOWS[side], :2]
         if body[WRISTS[side], 3] < 0.3:
@@ -217,9 +219,9 @@ class HandTracker:
         along = wrist - elbow
         length = float(np.linalg.norm(along))
         centre = wrist + (along / length * unit if length > 1 else 0.0)
-        return Place(centre=centre, side=5.0 * unit, turn=float(np.arctan2(along[0], -along[1])))
+        return Region(centre=centre, side=5.0 * unit, rotation=float(np.arctan2(along[0], -along[1])))
 
-    def _remember(self, side: int, hand: Hand | None, body: np.ndarray) -> None:
+    def _remember(self, side: int, hand: HandLandmarks | None, body: np.ndarray) -> None:
         wrist = body[WRISTS[side], :2]
         old = self._memory[side]
         if hand is not None:
@@ -227,15 +229,15 @@ class HandTracker:
         elif old is not None:
             self._memory[side] = Memory(old.relative, wrist, old.age + 1) if old.age < MEMORY else None
 
-    def _agreements(self, hand: Hand, side: int, body: np.ndarray, unit: float) -> float:
+    def _agreements(self, hand: HandLandmarks, side: int, body: np.ndarray, unit: float) -> float:
         distance = float(np.linalg.norm(hand.xy[0] - body[WRISTS[side], :2])) / unit
         visibility = float(np.clip(body[WRISTS[side], 3], 0.0, 1.0))
         near = 1.0 - visibility * (1.0 - float(np.exp(-0.5 * (distance / 1.5) ** 2)))
         return float(np.sqrt(hand.probability(side) * near))
 
     def _choose(
-        self, candidates: list[Hand], body: np.ndarray, expected: list[np.ndarray | None], unit: float
-    ) -> list[tuple[Hand | None, float]]:
+        self, candidates: list[HandLandmarks], body: np.ndarray, expected: list[np.ndarray | None], unit: float
+    ) -> list[tuple[HandLandmarks | None, float]]:
         """Give each side the candidate that agrees best, so that the sum over both sides is highest."""
         confidence = np.zeros((2, len(candidates) + 1))
         score = np.full((2, len(candidates) + 1), MIN_SCORE)

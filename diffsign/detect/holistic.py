@@ -11,7 +11,7 @@ import numpy as np
 
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.hands import SHOULDERS, HandNetwork, HandTracker
-from diffsign.detect.layout import HEAD, inside, to_openpose
+from diffsign.detect.landmarks import HEAD, inside, to_openpose
 from diffsign.errors import DiffSignError
 from diffsign.records.keypoints import BODY, COUNT, LEFT_HAND, RIGHT_HAND
 from diffsign.records.landmarks import to_body25
@@ -28,7 +28,7 @@ CROWD_DISTANCE = 0.7
 
 
 def require_network(complexity: int) -> None:
-    """Raise a sentence if MediaPipe would have to download the body network that is asked for."""
+    """Raise a clear error if MediaPipe would have to download the body network that is asked for."""
     import mediapipe
 
     path = Path(mediapipe.__file__).parent / "modules" / "pose_landmark" / BODY_NETWORKS[complexity]
@@ -77,35 +77,35 @@ class HolisticDetector:
         """Return the points (137, 3) in pixels and their 3D (137, 4) in metres, each with confidence."""
         height, width = image.shape[:2]
         image = np.ascontiguousarray(image)
-        found = self._holistic.process(image)
-        body = _pixels(found.pose_landmarks, width, height, visibility=True)
-        points = to_openpose(body, _pixels(found.face_landmarks, width, height), width, height)
+        result = self._holistic.process(image)
+        body = _pixels(result.pose_landmarks, width, height, visibility=True)
+        points = to_openpose(body, _pixels(result.face_landmarks, width, height), width, height)
         world = np.zeros((COUNT, 4))
         if body is not None:
-            metric = [(p.x, p.y, p.z, p.visibility) for p in found.pose_world_landmarks.landmark]
+            metric = [(p.x, p.y, p.z, p.visibility) for p in result.pose_world_landmarks.landmark]
             world[BODY] = to_body25(np.array(metric))
             world[BODY, 3] = points[BODY, 2]
-            self._look_at_hands(image, body, found, points, world)
+            self._look_at_hands(image, body, result, points, world)
         if self._frame % CROWD_EVERY == 0:
             self._count_people(image, body)
         self._frame += 1
         return points, world
 
     def _look_at_hands(
-        self, image: np.ndarray, body: np.ndarray, found: Any, points: np.ndarray, world: np.ndarray
+        self, image: np.ndarray, body: np.ndarray, result: Any, points: np.ndarray, world: np.ndarray
     ) -> None:
         height, width = image.shape[:2]
         left, right = (
-            _pixels(landmarks, width, height) for landmarks in (found.left_hand_landmarks, found.right_hand_landmarks)
+            _pixels(landmarks, width, height) for landmarks in (result.left_hand_landmarks, result.right_hand_landmarks)
         )
         hands = self._hands.update(
             image, body, (None if left is None else left[:, :2], None if right is None else right[:, :2])
         )
         for part, (hand, confidence) in zip((LEFT_HAND, RIGHT_HAND), hands, strict=True):
             if hand is not None:
-                seen = confidence * inside(hand.xy, width, height)
-                points[part] = np.column_stack([hand.xy, seen])
-                world[part] = np.column_stack([hand.world, seen])
+                confidences = confidence * inside(hand.xy, width, height)
+                points[part] = np.column_stack([hand.xy, confidences])
+                world[part] = np.column_stack([hand.world, confidences])
 
     def _count_people(self, image: np.ndarray, body: np.ndarray | None) -> None:
         """Count pictures that show a face away from the signer's head."""

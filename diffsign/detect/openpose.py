@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from diffsign.errors import DiffSignError
-from diffsign.records.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.records.clip import probe_clip
+from diffsign.records.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
-log = logging.getLogger(__name__)
-
-#: OpenPose's name of each part's list: x, y, confidence, again and again.
+#: The points of each list of OpenPose's JSON, which holds x, y, confidence by turns.
 LISTS = {
     "pose_keypoints_2d": BODY,
     "hand_left_keypoints_2d": LEFT_HAND,
@@ -28,14 +25,6 @@ LISTS = {
 MAX_JUMP = 1.0
 #: Below this confidence OpenPose's points do not say where a person is.
 MIN_CONFIDENCE = 0.05
-
-
-@dataclass(frozen=True)
-class Frames:
-    """What a folder holds: the people of each frame, (P, 137, 3) in OpenPose's pixels."""
-
-    people: list[np.ndarray]
-    folder: Path
 
 
 def _person(person: Any, path: Path) -> np.ndarray:
@@ -77,8 +66,8 @@ def _number(path: Path) -> int:
     return int(numbers[-1]) if numbers else -1
 
 
-def read_folder(folder: str | Path) -> Frames:
-    """Read all ``*_keypoints.json`` of a folder in the order of their frame numbers.
+def read_folder(folder: str | Path) -> list[np.ndarray]:
+    """Return the people of each frame, (P, 137, 3) in OpenPose's pixels, in the order of the files' numbers.
 
     Raises:
         DiffSignError: if the folder is missing, holds no such file, or a file is not what OpenPose writes.
@@ -90,17 +79,17 @@ def read_folder(folder: str | Path) -> Frames:
     paths = sorted(folder.glob("*_keypoints.json"), key=lambda path: (_number(path), path.name))
     if not paths:
         raise DiffSignError(f"the OpenPose folder '{folder}' holds no '*_keypoints.json'; give that of --write_json.")
-    return Frames([_read(path) for path in paths], folder)
+    return [_read(path) for path in paths]
 
 
 def _extent(person: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the middle (2,) and the size in pixels of a person (137, 3); NaN and 0 for one without points."""
-    seen = person[BODY][person[BODY, 2] > MIN_CONFIDENCE, :2]
-    if not len(seen):
-        seen = person[person[:, 2] > MIN_CONFIDENCE, :2]
-    if not len(seen):
+    xy = person[BODY][person[BODY, 2] > MIN_CONFIDENCE, :2]
+    if not len(xy):
+        xy = person[person[:, 2] > MIN_CONFIDENCE, :2]
+    if not len(xy):
         return np.full(2, np.nan), 0.0
-    return np.median(seen, axis=0), float(np.linalg.norm(np.ptp(seen, axis=0)))
+    return np.median(xy, axis=0), float(np.linalg.norm(np.ptp(xy, axis=0)))
 
 
 def choose_person(people: list[np.ndarray]) -> np.ndarray:
@@ -138,3 +127,31 @@ def choose_person(people: list[np.ndarray]) -> np.ndarray:
         for number, person in signer.items():
             chosen[number] = person
     return chosen
+
+
+def read_openpose(folder: str | Path, clip: str | Path) -> Keypoints:
+    """Read OpenPose's JSON of a clip, one file a frame; of several people the largest over all frames is followed.
+
+    Args:
+        folder: where OpenPose wrote its JSON (``--write_json``), BODY_25 with hands and face.
+        clip: the clip that OpenPose saw: same size, same frames.
+
+    Raises:
+        DiffSignError: if a file is not OpenPose's, the number of files is not the clip's number of frames, or points
+            lie outside the clip's picture.
+    """
+    info = probe_clip(clip)
+    people = read_folder(folder)
+    if len(people) != info.frames:
+        raise DiffSignError(
+            f"the OpenPose folder '{folder}' has {len(people)} frames, but the clip '{clip}' has {info.frames}; "
+            "run OpenPose on the clip itself."
+        )
+    points = choose_person(people)
+    xy = points[points[..., 2] > 0, :2]
+    if len(xy) and (xy.max(axis=0) > 1.5 * np.array([info.width, info.height])).any():
+        raise DiffSignError(
+            f"points of '{folder}' reach to {xy.max(axis=0).round().tolist()}, but the clip '{clip}' is {info.width}x"
+            f"{info.height} pixels; run OpenPose on the clip itself, with --keypoint_scale 0."
+        )
+    return Keypoints(points.astype(np.float32), info.fps, info.width, info.height, detector="openpose")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.clean.gaps import bridge, short_gaps
+from diffsign.clean.gaps import interpolate_gaps, short_gaps
 from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
-from diffsign.clean.stage import clean_keypoints, summarise
+from diffsign.clean.stage import Inputs, Outputs, run, summarise
+from diffsign.clean.steps import clean_keypoints
 from diffsign.clean.swaps import find_swaps
 from diffsign.config.clean import CleanSettings
 from diffsign.records.keypoints import (
@@ -247,12 +248,12 @@ def test_bridges_are_exact_on_lines_and_do_not_overshoot_rest() -> None:
     line = np.arange(12.0)[:, None, None] * [2.0, -1.0]
     holed = line.copy()
     holed[4:7] = np.nan
-    np.testing.assert_allclose(bridge(holed, 3), line)
+    np.testing.assert_allclose(interpolate_gaps(holed, 3), line)
     step = np.repeat([0.0, 10.0], 6)[:, None, None]
     holed = step.copy()
     holed[5:7] = np.nan
-    assert bridge(holed, 2).min() >= 0
-    assert bridge(holed, 2).max() <= 10
+    assert interpolate_gaps(holed, 2).min() >= 0
+    assert interpolate_gaps(holed, 2).max() <= 10
 
 
 def amplitude(track: np.ndarray, frequency: float, fps: float) -> float:
@@ -432,8 +433,10 @@ def test_round_trip_and_summary(tmp_path: Path, truth: np.ndarray) -> None:
     points = truth.copy()
     points[30, LEFT_HAND.start + 8, :2] += 60
     result = clean_keypoints(as_keypoints(points), RAW)
-    save_keypoints(tmp_path / "k.npz", result)
+    save_keypoints(tmp_path / "raw.npz", as_keypoints(points))
+    said = run(Inputs(tmp_path / "raw.npz"), Outputs(tmp_path / "k.npz"), RAW)
     np.testing.assert_array_equal(load_keypoints(tmp_path / "k.npz").changes, result.changes)
+    assert said == f"{tmp_path / 'k.npz'}: {summarise(result)}"
     assert summarise(result) == f"of {72 * 137} points outlier 1, swapped 0, filled 1, smoothed 0; 0 cuts"
 
 

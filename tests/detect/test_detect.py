@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from diffsign.config.detect import DetectSettings
-from diffsign.detect.hands import LEFT, RIGHT, Hand, HandTracker, place_of
+from diffsign.detect.hands import LEFT, RIGHT, HandLandmarks, HandTracker, region_of
 from diffsign.detect.holistic import require_network
-from diffsign.detect.layout import to_openpose
+from diffsign.detect.landmarks import to_openpose
 from diffsign.detect.preview import draw_keypoints, write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
 from diffsign.detect.stage import detect_clip
@@ -83,9 +83,9 @@ FLAT = np.array(
 
 def test_the_place_of_a_hand_turns_with_it() -> None:
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    up, right = place_of(FLAT), place_of(FLAT @ turn.T)
-    assert up.turn == pytest.approx(0, abs=0.1)
-    assert right.turn - up.turn == pytest.approx(np.pi / 2)
+    up, right = region_of(FLAT), region_of(FLAT @ turn.T)
+    assert up.rotation == pytest.approx(0, abs=0.1)
+    assert right.rotation - up.rotation == pytest.approx(np.pi / 2)
     assert right.side == pytest.approx(up.side)
     np.testing.assert_allclose(right.centre, turn @ up.centre, atol=1e-9)
 
@@ -93,18 +93,18 @@ def test_the_place_of_a_hand_turns_with_it() -> None:
 class Planted:
     """A hand network that finds planted hands near the place it is sent to."""
 
-    def __init__(self, hands: list[Hand]) -> None:
+    def __init__(self, hands: list[HandLandmarks]) -> None:
         self.hands = hands
         self.looks = 0
 
-    def __call__(self, image: np.ndarray, place) -> Hand | None:
+    def __call__(self, image: np.ndarray, place) -> HandLandmarks | None:
         self.looks += 1
         near = [hand for hand in self.hands if np.linalg.norm(hand.xy.mean(axis=0) - place.centre) < place.side / 2]
         return max(near, key=lambda hand: hand.presence, default=None)
 
 
-def hand_at(x: float, y: float, left: float, presence: float = 0.95) -> Hand:
-    return Hand(xy=FLAT + np.array([x, y]), world=np.zeros((21, 3)), presence=presence, left=left)
+def hand_at(x: float, y: float, left: float, presence: float = 0.95) -> HandLandmarks:
+    return HandLandmarks(xy=FLAT + np.array([x, y]), world=np.zeros((21, 3)), presence=presence, left=left)
 
 
 def body_with_wrists(left: tuple[float, float], right: tuple[float, float]) -> np.ndarray:

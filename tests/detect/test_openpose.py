@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffsign.detect.stage import frames_with, read_openpose, summarise
+from diffsign.config.detect import DetectSettings
+from diffsign.detect.stage import Inputs, Outputs, frames_with, run, summarise
 from diffsign.errors import DiffSignError
 from diffsign.records.clip import write_clip
-from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND
+from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints
 
 RNG = np.random.default_rng(0)
 
@@ -33,6 +34,13 @@ def as_json(points: np.ndarray) -> dict:
         "hand_right_keypoints_2d": points[RIGHT_HAND].ravel().tolist(),
         "pose_keypoints_3d": [],
     }
+
+
+def read_openpose(folder: Path, clip: Path) -> Keypoints:
+    out = folder.parent / "keypoints.npz"
+    said = run(Inputs(clip, folder), Outputs(out), DetectSettings())
+    assert said.startswith(f"{out}: found in ")
+    return load_keypoints(out)
 
 
 def write(folder: Path, frames: list[list[dict]]) -> Path:

@@ -15,7 +15,7 @@ from aligned import vertex_error
 from phrases import FOCAL, SIZE, aligned_error, phrase, points, seen
 from puppet import puppet
 
-from diffsign.clean.stage import clean_keypoints
+from diffsign.clean.steps import clean_keypoints
 from diffsign.config.clean import CleanSettings
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings

@@ -32,7 +32,7 @@ def to_openpose(body: np.ndarray | None, face: np.ndarray | None, width: int, he
     if body is not None:
         points[BODY] = to_body25(body[:, [0, 1, 3]])
     if face is not None:
-        seen = 1.0 if body is None else float(body[HEAD, 3].mean())
-        points[FACE] = np.column_stack([face[FACE_LANDMARKS, :2], np.full(len(FACE_LANDMARKS), seen)])
+        visibility = 1.0 if body is None else float(body[HEAD, 3].mean())
+        points[FACE] = np.column_stack([face[FACE_LANDMARKS, :2], np.full(len(FACE_LANDMARKS), visibility)])
     points[:, 2] *= inside(points[:, :2], width, height)
     return points
