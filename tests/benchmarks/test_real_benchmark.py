@@ -17,11 +17,12 @@ from diffsign.geometry.skeleton import JOINTS
 from diffsign.records.clip import read_clip
 from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
 from diffsign.records.motion import Motion
-from diffsign.synthetic.truth import Truth, load_truth
+from diffsign.synthetic.truth import Truth
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import real as benchmark
 import real_measures as measures
+from truth import load_truth
 
 HEADER = "clip\thand\tfirst\tlast\twhat\tfingers\n"
 FRAMES = 12
