@@ -32,6 +32,8 @@ RESOURCES = CONFIG.resources
 BODY = PROJECT.body
 #: Graphics cards that one job of a diffusion model takes on a cluster.
 GPUS = 1 if CONFIG.generate.device == "cuda" else 0
+#: Sources that are a ``.pose`` file or a text, as a pattern of their ids.
+POSED = "|".join(re.escape(name) for name, row in VIDEOS.items() if not row.filmed)
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 

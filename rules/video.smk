@@ -1,8 +1,14 @@
 """From a source video to clean keypoints.
 
-In: the files of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, constant rate and size),
-``audio.mka``, ``keypoints.npz`` as detected and ``keypoints.clean.npz`` as filtered.
+In: the sources of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, constant rate and size), ``audio.mka``,
+``keypoints.npz`` as detected and ``keypoints.clean.npz`` as filtered. A ``.pose`` file or a text has its keypoints from
+the beginning, and a clip of the skeleton.
 """
+
+
+# A source that is no film is imported; the other two rules would make the same files.
+ruleorder: import_pose > ingest
+ruleorder: import_pose > detect
 
 
 rule ingest:
@@ -53,6 +59,57 @@ rule detect:
     shell:
         "python -m diffsign detect {input.clip:q} {output.keypoints:q} --preview {output.preview:q}"
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
+
+
+rule say:
+    """Turn a text into signing: signs of a lexicon, fingerspelling for the rest."""
+    input:
+        lexicon=lambda wildcards: video(wildcards).row.lexicon or [],
+    output:
+        pose=f"{RESULTS}/videos/{{video}}/said.pose",
+    log:
+        f"{LOGS}/{{video}}/say.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/say.tsv"
+    conda:
+        "../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        text=lambda wildcards: video(wildcards).row.say,
+        settings=lambda wildcards: video(wildcards).say_flags(),
+    shell:
+        "python -m diffsign say {params.settings:q} -- {params.text:q} {output.pose:q} > {log:q} 2>&1"
+
+
+rule import_pose:
+    """Read keypoints from a .pose file in place of a video; its clip shows the skeleton and has no sound."""
+    input:
+        pose=lambda wildcards: video(wildcards).pose,
+    output:
+        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
+        clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
+        preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
+        audio=touch(f"{RESULTS}/videos/{{video}}/audio.mka"),
+    log:
+        f"{LOGS}/{{video}}/import_pose.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/import_pose.tsv"
+    wildcard_constraints:
+        video=POSED or "none",
+    conda:
+        "../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=lambda wildcards: video(wildcards).import_pose_flags(),
+    shell:
+        "python -m diffsign import-pose {input.pose:q} {output.keypoints:q} --clip {output.clip:q}"
+        " --preview {output.preview:q} {params.settings:q} > {log:q} 2>&1"
 
 
 rule clean:

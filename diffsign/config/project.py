@@ -10,8 +10,9 @@ from typing import Any
 from diffsign.config.colour import background_picture
 from diffsign.config.family import ControlName
 from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.import_pose import ImportPoseSettings
 from diffsign.config.personalize import Character
-from diffsign.config.schema import Config, load_config, load_signers, load_videos
+from diffsign.config.schema import Config, load_config, load_signers, load_videos, said_settings
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import SignerRow, VideoRow
 from diffsign.files import picture_files
@@ -73,6 +74,21 @@ class Video:
         """Return the flags of trim and crop, and the config's."""
         row = self.row
         return [*given(start=row.start, end=row.end, crop=row.crop), *to_flags(self.project.config.ingest)]
+
+    @property
+    def pose(self) -> str:
+        """The ``.pose`` file of a source that has no film: the row's, or what its text becomes."""
+        return self.row.pose or f"{self.project.config.results}/videos/{self.row.video}/said.pose"
+
+    def say_flags(self) -> list[str]:
+        """Return the lexicon, the languages and the config's flags of a text."""
+        row = self.row
+        return [*given(lexicon=row.lexicon), *to_flags(said_settings(self.project.config, row, f"video '{row.video}'"))]
+
+    def import_pose_flags(self) -> list[str]:
+        """Return rate and size of the keypoints: those that a video's clip would have."""
+        ingest = self.project.config.ingest
+        return to_flags(ImportPoseSettings(fps=ingest.fps, height=ingest.height, width=ingest.width))
 
     def detect_flags(self) -> list[str]:
         """Return the folder of keypoints that are there already, and the config's flags."""

@@ -23,6 +23,7 @@ from diffsign.config.ingest import IngestSettings
 from diffsign.config.personalize import Character
 from diffsign.config.render import RenderSettings
 from diffsign.config.report import ReportSettings
+from diffsign.config.say import SaySettings
 from diffsign.config.settings import Settings, parse
 from diffsign.config.sheets import Identifier, SignerRow, VideoRow, read_sheet
 from diffsign.config.smooth import SmoothSettings
@@ -59,6 +60,7 @@ class Config(Settings):
         None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
     )
     chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
+    say: SaySettings = Field(SaySettings(), description="How a text is said.")
     ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
     detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")
     clean: CleanSettings = Field(CleanSettings(), description="How keypoints are filtered.")
@@ -130,14 +132,28 @@ def load_videos(config: Config) -> dict[str, VideoRow]:
     """Read the sheet of videos and see that every file is there."""
     videos = read_sheet(config.videos, VideoRow)
     for row in videos.values():
-        if not Path(row.path).exists():
-            raise DiffSignError(f"sheet '{config.videos}': video '{row.video}' has no file at '{row.path}'.")
-        if config.detect.detector == "openpose" and row.openpose is None:
+        where = f"sheet '{config.videos}': video '{row.video}'"
+        for column in ("path", "pose"):
+            file = getattr(row, column)
+            if file is not None and not Path(file).exists():
+                raise DiffSignError(f"{where} has no file at '{file}' (column {column}).")
+        if row.lexicon is not None and not Path(row.lexicon).is_dir():
+            raise DiffSignError(f"{where} has no folder of signs at '{row.lexicon}' (column lexicon).")
+        if row.say is not None:
+            said_settings(config, row, where)
+        if config.detect.detector == "openpose" and row.filmed and row.openpose is None:
             raise DiffSignError(
-                f"sheet '{config.videos}': video '{row.video}' names no folder of OpenPose JSON in the column "
-                "'openpose', which detect.detector: openpose needs."
+                f"{where} names no folder of OpenPose JSON in the column 'openpose', which detect.detector: openpose "
+                "needs."
             )
     return videos
+
+
+def said_settings(config: Config, row: VideoRow, where: str) -> SaySettings:
+    """Return the config's settings with the languages of a row that is a text."""
+    languages = {"spoken_language": row.spoken_language, "signed_language": row.signed_language}
+    given = {name: value for name, value in languages.items() if value is not None}
+    return parse(SaySettings, {**config.say.model_dump(), **given}, where)
 
 
 def load_signers(config: Config) -> dict[str, SignerRow]:

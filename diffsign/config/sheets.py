@@ -34,10 +34,15 @@ Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
 class VideoRow(Settings):
-    """One source video."""
+    """One source: a video, a ``.pose`` file, or a text."""
 
     video: Identifier = Field(description="Id of the video; names its folder under results/videos/.")
-    path: str = Field(description="The video file.", min_length=1)
+    path: str | None = Field(None, description="The video file.", min_length=1)
+    pose: str | None = Field(None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose.")
+    say: str | None = Field(None, description="Instead of a video: a text, fingerspelled or signed from a lexicon.")
+    spoken_language: str | None = Field(None, description="Language of the text to say, such as en.")
+    signed_language: str | None = Field(None, description="Sign language of the text to say, such as ase.")
+    lexicon: str | None = Field(None, description="Folder of signs for the text to say.")
     start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
     end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
     crop: str | None = Field(
@@ -45,6 +50,27 @@ class VideoRow(Settings):
     )
     openpose: str | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
     caption: str | None = Field(None, description="The source signer in words, for directional similarity.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> VideoRow:
+        given = [name for name in ("path", "pose", "say") if getattr(self, name) is not None]
+        if len(given) != 1:
+            came = " and ".join(given) or "none"
+            raise ValueError(f"a video needs one of the columns path, pose or say; {came} came")
+        of_others = {
+            "path": ("spoken_language", "signed_language", "lexicon"),
+            "pose": ("start", "end", "crop", "openpose", "spoken_language", "signed_language", "lexicon"),
+            "say": ("start", "end", "crop", "openpose"),
+        }[given[0]]
+        extra = [name for name in of_others if getattr(self, name) is not None]
+        if extra:
+            raise ValueError(f"the column {extra[0]} says nothing about a {given[0]}; leave it empty")
+        return self
+
+    @property
+    def filmed(self) -> bool:
+        """Whether the source is a film of a person; otherwise its clip shows a skeleton."""
+        return self.path is not None
 
     @model_validator(mode="after")
     def _trim(self) -> VideoRow:

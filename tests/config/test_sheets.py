@@ -47,7 +47,7 @@ def test_signers_know_their_kind(tmp_path):
         ("video\tpath\na'b\ta.mp4\n", "'video' is \"a'b\""),
         ('video\tpath\na"b\ta.mp4\n', "letters, digits"),
         ("video\tpath\n\ta.mp4\n", "'video' is missing"),
-        ("video\tpath\na\t\n", "'path' is missing"),
+        ("video\tpath\na\t\n", "path, pose or say; none came"),
         ("video\tpath\na\ta.mp4\textra\n", "3 cells for 2 columns"),
         ("video\tpath\tstart\na\ta.mp4\tsoon\n", "'start' is 'soon'"),
         ("video\tpath\tstart\tend\na\ta.mp4\t3\t2\n", "ends at 2.0 s, not after its start"),
@@ -80,3 +80,22 @@ def test_signers_name_loras_with_their_scales(tmp_path):
     assert rows["b"].loras == {"zwx": None} and rows["b"].kind == "text"
     with pytest.raises(DiffSignError, match=r"line 2: 'lora' is 'zwx:9': expected a LoRA's name"):
         read_sheet(sheet(tmp_path, "signer\ttext\tlora\na\ta woman\tzwx:9\n"), SignerRow)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "facts"),
+    [
+        ("path\tpose", "a.mp4\ta.pose", ["path", "pose"]),
+        ("say\tcrop", "hello\t1:1:0:0", ["crop", "say"]),
+        ("pose\tsigned_language", "a.pose\tase", ["signed_language", "pose"]),
+    ],
+)
+def test_a_source_is_one_thing(tmp_path, columns, cells, facts):
+    with pytest.raises(DiffSignError, match="line 2") as error:
+        read_sheet(sheet(tmp_path, f"video\t{columns}\nx\t{cells}\n"), VideoRow)
+    assert all(fact in str(error.value) for fact in facts)
+
+
+def test_texts_and_pose_files_are_sources_without_a_film(tmp_path):
+    rows = read_sheet(sheet(tmp_path, "video\tpath\tpose\tsay\na\ta.mp4\nb\t\tb.pose\nc\t\t\thello\n"), VideoRow)
+    assert [row.filmed for row in rows.values()] == [True, False, False]

@@ -99,3 +99,13 @@ def test_missing_weights_are_named_before_anything_else_runs(small):
     assert "stabilityai/stable-diffusion-xl-base-1.0" in said
     assert "rule fetch" in said and "rule ingest" not in said
     assert not (small.folder / "resources/families/sdxl.json").exists()
+
+
+def test_texts_and_pose_files_take_the_place_of_detection(small):
+    (small.folder / "b.pose").touch()
+    small.write(
+        videos="video\tpath\tpose\tsay\na\ta.mp4\nb\t\tb.pose\nc\t\t\thello\n", signers="signer\ttext\nx\ta woman\n"
+    )
+    counted = jobs(small.snakemake("--dry-run").stdout)
+    assert (counted["ingest"], counted["detect"], counted["import_pose"], counted["say"]) == (1, 1, 2, 1)
+    assert counted["clean"] == counted["evaluate"] == 3
