@@ -68,5 +68,5 @@ def draw_keypoints(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 def write_preview(clip: str | Path, keypoints: Keypoints, path: str | Path) -> None:
     """Write an ``.mp4`` of ``clip`` with its keypoints drawn over it."""
     with ClipWriter(path, keypoints.width, keypoints.height, keypoints.fps) as writer:
-        for picture, points in zip(iter_clip(clip), keypoints.points, strict=False):
+        for picture, points in zip(iter_clip(clip), keypoints.in_picture().points, strict=False):
             writer.write(draw_keypoints(picture, points))

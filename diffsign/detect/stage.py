@@ -99,7 +99,8 @@ def with_cuts(keypoints: Keypoints, clip: str | Path) -> Keypoints:
 def frames_with(keypoints: Keypoints) -> dict[str, int]:
     """Return in how many frames each part has a point."""
     parts = {"body": BODY, "left hand": LEFT_HAND, "right hand": RIGHT_HAND, "face": FACE}
-    return {name: int((keypoints.confidence[:, part] > 0).any(axis=1).sum()) for name, part in parts.items()}
+    confidence = keypoints.in_picture().confidence
+    return {name: int((confidence[:, part] > 0).any(axis=1).sum()) for name, part in parts.items()}
 
 
 def summarise(keypoints: Keypoints) -> str:

@@ -105,7 +105,7 @@ def _keypoints(inputs: Inputs, frames: int, width: int, height: int) -> dict[str
     keypoints = {}
     for name in CLIPS:
         path = getattr(inputs, f"{name}_keypoints")
-        keypoints[name] = scale_to(load_keypoints(path), width, height)
+        keypoints[name] = scale_to(load_keypoints(path).in_picture(), width, height)
         if len(keypoints[name]) != frames:
             raise DiffSignError(
                 f"keypoints '{path}' are of {len(keypoints[name])} frames, but the source '{inputs.source}' has "

@@ -57,7 +57,8 @@ class Keypoints:
     Attributes:
         points: (T, 137, 3) float32, x and y in pixels of the clip and confidence in [0, 1]; where the
             confidence is 0 the point is missing and x, y mean nothing. The order is :data:`NAMES`;
-            left and right are the signer's.
+            left and right are the signer's. Elbows and wrists may lie outside the picture, with a low confidence:
+            :meth:`in_picture` leaves them out.
         fps: frames per second of the clip.
         width: picture width in pixels.
         height: picture height in pixels.
@@ -94,6 +95,13 @@ class Keypoints:
     def confidence(self) -> np.ndarray:
         """(T, 137) in [0, 1]."""
         return self.points[..., 2]
+
+    def in_picture(self) -> Keypoints:
+        """Return a copy in which points outside the picture are missing: what can be seen, drawn and compared."""
+        points = self.points.copy()
+        shown = ((self.xy >= 0) & (self.xy <= [self.width, self.height])).all(axis=-1)
+        points[..., 2] *= shown
+        return replace(self, points=points)
 
     def with_points(self, points: np.ndarray, **changes: object) -> Keypoints:
         """Return a copy with other points (and other fields)."""

@@ -13,12 +13,12 @@ import pytest
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.hands import LEFT, RIGHT, HandLandmarks, HandTracker, region_of
 from diffsign.detect.holistic import require_network
-from diffsign.detect.landmarks import to_openpose
+from diffsign.detect.landmarks import OUTSIDE, to_openpose
 from diffsign.detect.preview import draw_keypoints, write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
 from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
-from diffsign.records.clip import probe_clip, write_clip
+from diffsign.records.clip import probe_clip, read_clip, write_clip
 from diffsign.records.keypoints import BODY_NAMES, COUNT, FACE, Keypoints
 from diffsign.records.landmarks import BODY_LANDMARKS, FACE_LANDMARKS, to_body25
 
@@ -64,12 +64,32 @@ def test_points_outside_the_picture_are_missing() -> None:
     body[15, :2] = (50, 101)
     face = np.full((478, 3), 60.0)
     face[FACE_LANDMARKS[0], 0] = -1
+    body[26, :2] = (50, 101)
     points = to_openpose(body, face, 100, 100)
-    assert points[7, 2] == 0
+    assert points[BODY_NAMES.index("right_knee"), 2] == 0
     assert points[4, 2] == 0.9
     assert points[FACE.start, 2] == 0
     assert points[FACE.start + 1, 2] == pytest.approx(0.9)
     assert not to_openpose(None, None, 100, 100).any()
+
+
+def test_arms_outside_the_picture_keep_their_place_but_are_not_seen(tmp_path: Path) -> None:
+    left, right, elbow = (BODY_NAMES.index(name) for name in ("left_wrist", "right_wrist", "left_elbow"))
+    body = np.full((33, 4), 50.0)
+    body[:, 3] = 0.9
+    body[13, :2], body[15, :2], body[16, :2] = (120, 60), (60, 130), (60, 151)
+    points = to_openpose(body, None, 100, 100)
+    np.testing.assert_allclose(points[[elbow, left]], [[120, 60, OUTSIDE], [60, 130, OUTSIDE]])
+    assert points[right, 2] == 0, "too far away to be believed"
+    keypoints = Keypoints(points[None].astype(np.float32), 24, 100, 100)
+    shown = keypoints.in_picture().confidence[0]
+    assert not shown[[elbow, left, right]].any()
+    np.testing.assert_allclose(shown[:3], 0.9)
+    clip = tmp_path / "clip.mkv"
+    write_clip(clip, np.zeros((1, 100, 100, 3), np.uint8), 24)
+    only = keypoints.points * np.isin(np.arange(COUNT), [elbow, left])[:, None]
+    write_preview(clip, keypoints.with_points(only), tmp_path / "preview.mkv")
+    assert not read_clip(tmp_path / "preview.mkv")[0].any()
 
 
 FLAT = np.array(
