@@ -7,13 +7,16 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The package is found beside this Snakefile, installed or not: here, and by the commands of the rules.
+# The package is found beside this Snakefile, installed or not: here, and by the commands of the rules, whose `python` is
+# the one that runs Snakemake unless conda or a container puts its own before it.
 sys.path.insert(0, workflow.basedir)
-os.environ.update(
-    PYTHONPATH=os.pathsep.join([workflow.basedir, os.getenv("PYTHONPATH", "")]).rstrip(
-        os.pathsep
+for variable, folder in {
+    "PYTHONPATH": workflow.basedir,
+    "PATH": Path(sys.executable).parent,
+}.items():
+    os.environ[variable] = os.pathsep.join(
+        filter(None, [str(folder), os.getenv(variable, "")])
     )
-)
 
 from diffsign.config.project import load_project
 from diffsign.config.settings import to_flags

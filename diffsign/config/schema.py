@@ -13,7 +13,7 @@ from pydantic import Field
 
 from diffsign.config.clean import CleanSettings
 from diffsign.config.colour import require_background
-from diffsign.config.control import CannyControlSettings, DepthControlSettings, PoseControlSettings
+from diffsign.config.control import ControlSettings
 from diffsign.config.detect import DetectSettings
 from diffsign.config.evaluate import EvaluateSettings
 from diffsign.config.family import ControlName, Family, family_named, resolve_families
@@ -24,19 +24,11 @@ from diffsign.config.personalize import Character
 from diffsign.config.render import RenderSettings
 from diffsign.config.report import ReportSettings
 from diffsign.config.say import SaySettings
-from diffsign.config.settings import Settings, parse
+from diffsign.config.settings import InputPath, OutputFolder, Settings, parse
 from diffsign.config.sheets import Identifier, SignerRow, VideoRow, read_sheet
 from diffsign.config.smooth import SmoothSettings
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import picture_files, require_file
-
-
-class ControlSections(Settings):
-    """One section for every control picture."""
-
-    pose: PoseControlSettings = Field(default=PoseControlSettings(), description="The OpenPose skeleton.")
-    canny: CannyControlSettings = Field(default=CannyControlSettings(), description="Edges of the colour pass.")
-    depth: DepthControlSettings = Field(default=DepthControlSettings(), description="Inverse depth.")
 
 
 class FamilyChoice(Settings):
@@ -50,13 +42,13 @@ class FamilyChoice(Settings):
 class Config(Settings):
     """Everything that a run can be told."""
 
-    videos: str = Field("config/videos.tsv", description="Sheet of the source videos.")
-    signers: str = Field("config/signers.tsv", description="Sheet of the synthetic signers.")
-    results: str = Field("results", min_length=1, description="Folder for everything that is made from the videos.")
-    resources: str = Field(
-        "resources", min_length=1, description="Folder for what many runs share: the body, manifests of the weights."
+    videos: InputPath = Field("config/videos.tsv", description="Sheet of the source videos.")
+    signers: InputPath = Field("config/signers.tsv", description="Sheet of the synthetic signers.")
+    results: OutputFolder = Field("results", description="Folder for everything that is made from the videos.")
+    resources: OutputFolder = Field(
+        "resources", description="Folder for what many runs share: the body, manifests of the weights."
     )
-    body: str | None = Field(
+    body: InputPath | None = Field(
         None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
     )
     chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
@@ -67,7 +59,7 @@ class Config(Settings):
     fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
     smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
     render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
-    control: ControlSections = Field(ControlSections(), description="What conditions the diffusion model.")
+    control: ControlSettings = Field(ControlSettings(), description="What conditions the diffusion model.")
     family: FamilyChoice = Field(FamilyChoice(), description="Which model family draws which signer.")
     families: dict[str, dict[str, Any]] = Field(
         {},

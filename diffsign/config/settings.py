@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import types
 import typing
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from diffsign.config.renamed import former_names, renamed, up_to_date
 from diffsign.errors import explain_validation
@@ -23,23 +33,57 @@ Model = TypeVar("Model", bound="Settings")
 NUMBERS_AND_TEXT = (str, int, float)
 
 
+def _usable_path(text: str) -> str:
+    """Return a path with the home folder in place of ``~``, and none that a command would take for a flag."""
+    path = os.path.expanduser(text)  # noqa: PTH111 - Path would drop what a path may end in
+    return os.path.join(os.getcwd(), path) if path.startswith("-") else path  # noqa: PTH109, PTH118
+
+
+def _no_pattern(text: str) -> str:
+    if "{" in text or "}" in text:
+        raise ValueError("a folder of results or resources must have no '{' or '}' in its name")
+    return text
+
+
+#: Path of a file or folder that is read: ``~`` is the home folder.
+InputPath = Annotated[str, Field(min_length=1), AfterValidator(_usable_path)]
+
+#: Path of a folder that the workflow writes to, and names in its rules.
+OutputFolder = Annotated[str, Field(min_length=1), AfterValidator(_usable_path), AfterValidator(_no_pattern)]
+
+
 class Settings(BaseModel):
     """Base of all settings: frozen, unknown keys refused, defaults checked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _take_former_names(cls, values: Any) -> Any:
         """Read files of earlier versions; :func:`parse` warns of old names in what a person writes."""
-        return renamed(values, former_names(cls)) if isinstance(values, dict) else values
+        return renamed(cast("dict[str, Any]", values), former_names(cls)) if isinstance(values, dict) else values
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number is meant, which pydantic reads as 1 and 0."""
+        if isinstance(value, bool) and info.field_name is not None:
+            kind = plain_type(cls.model_fields[info.field_name].annotation)
+            numbers = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+            if kind in (int, float) or any(isinstance(choice, int) for choice in numbers):
+                raise ValueError("a number is expected")
+        return value
 
 
 def plain_type(annotation: Any) -> Any:
-    """Return ``X`` for ``X`` and for ``X | None``."""
+    """Return ``X`` for ``X``, for ``X | None`` and for ``Annotated[X, ...]``."""
+    if typing.get_origin(annotation) is Annotated:
+        return plain_type(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
-        return kinds[0] if len(kinds) == 1 else annotation
+        return plain_type(kinds[0]) if len(kinds) == 1 else annotation
     return annotation
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from diffsign.config.family import parse_lora
 from diffsign.config.renamed import former_names, renamed
-from diffsign.config.settings import Settings, parse
+from diffsign.config.settings import InputPath, Settings, parse
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import require_file
 
@@ -37,18 +37,20 @@ class VideoRow(Settings):
     """One source: a video, a ``.pose`` file, or a text."""
 
     video: Identifier = Field(description="Id of the video; names its folder under results/videos/.")
-    path: str | None = Field(None, description="The video file.", min_length=1)
-    pose: str | None = Field(None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose.")
+    path: InputPath | None = Field(None, description="The video file.")
+    pose: InputPath | None = Field(
+        None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose."
+    )
     say: str | None = Field(None, description="Instead of a video: a text, fingerspelled or signed from a lexicon.")
     spoken_language: str | None = Field(None, description="Language of the text to say, such as en.")
     signed_language: str | None = Field(None, description="Sign language of the text to say, such as ase.")
-    lexicon: str | None = Field(None, description="Folder of signs for the text to say.")
+    lexicon: InputPath | None = Field(None, description="Folder of signs for the text to say.")
     start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
     end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
     crop: str | None = Field(
         None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
     )
-    openpose: str | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
+    openpose: InputPath | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
     caption: str | None = Field(None, description="The source signer in words, for directional similarity.")
 
     @model_validator(mode="after")
@@ -83,7 +85,7 @@ class SignerRow(Settings):
     """One synthetic signer: by picture, by words, or by both."""
 
     signer: Identifier = Field(description="Id of the signer; names its folder under results/signers/.")
-    image: list[str] = Field(default=[], description="Reference pictures, separated by ';'.")
+    image: list[InputPath] = Field(default=[], description="Reference pictures, separated by ';'.")
     text: str | None = Field(None, description="The signer in words.")
     negative: str | None = Field(None, description="What the pictures must not show; by default the family's.")
     family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
@@ -93,7 +95,9 @@ class SignerRow(Settings):
         default=[],
         description="What each reference picture speaks for, separated by ';': all, signer or background.",
     )
-    background: str | None = Field(None, description="Colour or picture behind the signer; by default the config's.")
+    background: InputPath | None = Field(
+        None, description="Colour or picture behind the signer; by default the config's."
+    )
     lora: list[str] = Field(
         default=[],
         description="LoRAs, separated by ';': characters of the config or LoRAs of the family, as name or name:scale.",

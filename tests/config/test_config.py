@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from diffsign.config.schema import Config, defaults_text, load_config, load_signers, read_config, schema_text
+from diffsign.config.settings import Settings, plain_type
 from diffsign.errors import DiffSignError
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,14 @@ def test_shipped_configs_are_valid(path):
         ({"ingest": {"height": 500}}, "multiple of 8"),
         ({"detect": {"detector": "yolo"}}, "'mediapipe' or 'openpose'"),
         ({"chunks": "many"}, "'chunks' is 'many'"),
+        ({"chunks": True}, "'chunks' is True"),
+        ({"detect": {"model_complexity": True}}, "'detect.model_complexity' is True"),
+        ({"videos": ""}, "'videos' is ''"),
+        ({"results": "res{x}"}, "'results' is 'res{x}'"),
+        ({"resources": "{x}"}, "'resources' is '{x}'"),
+        ({"fit": {"robust_scale": float("inf")}}, "'fit.robust_scale' is inf"),
+        ({"smooth": {"body_cutoff": float("inf")}}, "'smooth.body_cutoff' is inf"),
+        ({"smooth": {"hand_cutoff": float("nan")}}, "'smooth.hand_cutoff' is nan"),
     ],
 )
 def test_every_mistake_is_named_with_its_key(values, complaint):
@@ -89,3 +98,29 @@ def test_mistakes_in_characters_are_named(character, row, config, complaint):
     with pytest.raises(DiffSignError) as error:
         character(row, **config)
     assert complaint in str(error.value)
+
+
+def test_no_number_of_any_section_is_infinite():
+    def numbers(settings: Settings, path: tuple[str, ...] = ()):
+        for name, field in type(settings).model_fields.items():
+            if plain_type(field.annotation) is float:
+                yield (*path, name)
+            elif isinstance(value := getattr(settings, name), Settings):
+                yield from numbers(value, (*path, name))
+
+    paths = list(numbers(Config()))
+    assert len(paths) > 20
+    for path in paths:
+        values: object = float("inf")
+        for name in reversed(path):
+            values = {name: values}
+        with pytest.raises(DiffSignError, match=path[-1]):
+            load_config(values)
+
+
+def test_the_home_folder_and_leading_dashes(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "/home/ana")
+    monkeypatch.chdir(tmp_path)
+    config = load_config({"videos": "~/videos.tsv", "body": "~/body.npz", "results": "-out"})
+    assert (config.videos, config.body) == ("/home/ana/videos.tsv", "/home/ana/body.npz")
+    assert config.results == str(tmp_path / "-out")
