@@ -61,13 +61,15 @@ def main() -> None:
 
 # Imported last: each module adds its commands to ``app``.
 from diffsign.cli import (  # noqa: E402
+    aggregate,  # noqa: F401
     body,  # noqa: F401
     clean,  # noqa: F401
     config,  # noqa: F401
     control,  # noqa: F401
     detect,  # noqa: F401
+    evaluate,  # noqa: F401
     motion,  # noqa: F401
-    results,  # noqa: F401
+    report,  # noqa: F401
     scene,  # noqa: F401
     signer,  # noqa: F401
     synthetic,  # noqa: F401

@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import poly_mmd
 
 #: Frames that the released code read, and the size that it brought them to.
 RELEASED_FRAMES = 1000
@@ -16,15 +14,12 @@ RELEASED_SIZE = 512
 KID_FRAMES = 2000
 
 
-class _Features(torch.nn.Module):
-    """Passes features through torchmetrics, which asks for a network."""
+def _finite(*features: Tensor) -> bool:
+    return all(bool(torch.isfinite(values).all()) for values in features)
 
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
 
-    def forward(self, features: Tensor) -> Tensor:
-        return features
+def _square(rows: Tensor) -> Tensor:
+    return torch.linalg.qr(rows, mode="r").R if len(rows) > rows.shape[1] else rows
 
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
@@ -35,12 +30,20 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
         generated: (M, D), at least two rows.
 
     Returns:
-        |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), not below 0.
+        |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), not below 0; NaN if a feature is not finite.
+
+    >>> corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> round(frechet_distance(corners, corners + 2.0), 6)  # two steps along each of two axes
+    8.0
     """
-    metric = FrechetInceptionDistance(feature=_Features(real.shape[1]), normalize=True)
-    metric.update(real.double(), real=True)
-    metric.update(generated.double(), real=False)
-    return max(0.0, float(metric.compute()))
+    if not _finite(real, generated):
+        return float("nan")
+    first, second = real.double(), generated.double()
+    shift = ((first.mean(0) - second.mean(0)) ** 2).sum()
+    # With Σ₁ = AᵀA and Σ₂ = BᵀB the trace of (Σ₁ Σ₂)^½ is the sum of the singular values of A Bᵀ; of many rows R suffices.
+    a, b = (_square((x - x.mean(0)) / (len(x) - 1) ** 0.5) for x in (first, second))
+    spread = (a**2).sum() + (b**2).sum() - 2 * torch.linalg.svdvals(a @ b.T).sum()
+    return max(0.0, float(shift + spread))
 
 
 def kernel_distance(real: Tensor, generated: Tensor) -> float:
@@ -49,11 +52,21 @@ def kernel_distance(real: Tensor, generated: Tensor) -> float:
     Args:
         real: (N, D), at least two rows.
         generated: (N, D), as many rows. Above :data:`KID_FRAMES` rows, evenly spaced ones are taken.
+
+    Returns:
+        The distance, which can fall below 0; NaN if a feature is not finite.
     """
     if len(real) != len(generated):
         raise ValueError(f"{len(real)} and {len(generated)} rows; the estimator takes equally many")
+    if not _finite(real, generated):
+        return float("nan")
     kept = np.unique(np.linspace(0, len(real) - 1, min(len(real), KID_FRAMES)).round().astype(int))
-    return float(poly_mmd(real.double()[kept], generated.double()[kept]))
+    x, y = real.double()[kept], generated.double()[kept]
+    rows, width = x.shape
+    within = [(a @ a.T / width + 1) ** 3 for a in (x, y)]
+    across = (x @ y.T / width + 1) ** 3
+    pairs = rows * (rows - 1)
+    return float(sum((k.sum() - k.diagonal().sum()) / pairs for k in within) - 2 * across.mean())
 
 
 def as_released(frames: np.ndarray) -> np.ndarray:

@@ -15,12 +15,13 @@ from torch import Tensor
 from diffsign.errors import DiffSignError
 from diffsign.evaluate.distribution import RELEASED_FRAMES, as_released
 from diffsign.evaluate.flicker import estimate_warp, shrink, warping_error
-from diffsign.evaluate.networks import Clip, FrameNetwork
-from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
+from diffsign.evaluate.networks import CLIPEncoder, FrameNetwork
+from diffsign.evaluate.ssim import ssim, ssim_uniform, to_grey
 from diffsign.progress import track
 from diffsign.records.clip import iter_clip, probe_clip
 
-CLIPS = ("source", "avatar", "result")
+#: The clips of one result that are looked at.
+ROLES = ("source", "avatar", "result")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Measured:
 
     Attributes:
         ssim: (T,) SSIM with the frame before, for source, avatar and result.
+        ssim_border: the same with the picture mirrored at its border.
         ssim_first: (T,) SSIM of the result with its first frame, as the released code measured it.
         embeddings: (T, D) CLIP embeddings of source and result; empty without a CLIP.
         features: (T, F) features for FID of source and result; empty without a network.
@@ -37,6 +39,7 @@ class Measured:
     """
 
     ssim: dict[str, np.ndarray]
+    ssim_border: dict[str, np.ndarray]
     ssim_first: np.ndarray
     embeddings: dict[str, Tensor]
     features: dict[str, Tensor]
@@ -45,11 +48,11 @@ class Measured:
 
     def within_shots(self, starts: np.ndarray) -> Measured:
         """Return a copy without the values of frames that begin a shot (T,): the frame before is of another one."""
-        ssim, warping = (
+        ssim, border, warping = (
             {name: np.where(starts, np.nan, values) for name, values in series.items()}
-            for series in (self.ssim, self.warping)
+            for series in (self.ssim, self.ssim_border, self.warping)
         )
-        return replace(self, ssim=ssim, warping=warping)
+        return replace(self, ssim=ssim, ssim_border=border, warping=warping)
 
 
 def _fit(frame: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -100,6 +103,28 @@ def _joined(batches: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat(values) for name, values in batches.items() if values}
 
 
+class _SSIM:
+    """SSIM of successive frames of each clip, and of the result with its first frame, frame by frame."""
+
+    def __init__(self) -> None:
+        self.standard: dict[str, list[float]] = {role: [] for role in ROLES}
+        self.border: dict[str, list[float]] = {role: [] for role in ROLES}
+        self.first: list[float] = []
+        self._before: dict[str, np.ndarray] = {}
+        self._first: np.ndarray | None = None
+
+    def add(self, role: str, grey: np.ndarray) -> None:
+        """Compare one frame (H, W) of a clip with the one before."""
+        before = self._before.get(role)
+        pair = (float("nan"), float("nan")) if before is None else ssim(before, grey)
+        self.standard[role].append(pair[0])
+        self.border[role].append(pair[1])
+        self._before[role] = grey
+        if role == "result":
+            self.first.append(float("nan") if self._first is None else ssim_uniform(self._first, grey))
+            self._first = grey if self._first is None else self._first
+
+
 class _WarpingErrors:
     """Flicker of avatar and result along the avatar's movement, frame by frame."""
 
@@ -123,9 +148,34 @@ class _WarpingErrors:
         self.values["background"].append(warping_error(before["result"], now["result"], warp, outside))
 
 
+class _Networks:
+    """Embeddings and features of source and result, batch by batch."""
+
+    def __init__(self, clip: CLIPEncoder | None, network: FrameNetwork | None) -> None:
+        self._clip, self._network = clip, network
+        self._done = 0
+        names = ("source", "result")
+        self.embeddings: dict[str, list[Tensor]] = {name: [] for name in names}
+        self.features: dict[str, list[Tensor]] = {name: [] for name in names}
+        self.released: dict[str, list[Tensor]] = {name: [] for name in names}
+
+    def add(self, batch: dict[str, np.ndarray]) -> None:
+        """Embed a batch: (N, H, W, 3) of source and result."""
+        clip, network = self._clip, self._network
+        for name in self.embeddings:
+            if clip is not None:
+                self.embeddings[name].append(clip.frames(batch[name]))
+            if network is None:
+                continue
+            self.features[name].append(self.embeddings[name][-1] if network is clip else network.frames(batch[name]))
+            if self._done < RELEASED_FRAMES:
+                self.released[name].append(network.frames(as_released(batch[name][: RELEASED_FRAMES - self._done])))
+        self._done += len(batch["source"])
+
+
 def measure(
     paths: Mapping[str, Path],
-    clip: Clip | None,
+    clip: CLIPEncoder | None,
     network: FrameNetwork | None,
     *,
     batch_size: int,
@@ -142,44 +192,22 @@ def measure(
         flow: measure warping errors.
         expected: number of frames, for the progress bar.
     """
-    ssim = {name: [np.full(1, np.nan)] for name in CLIPS}
-    ssim_first: list[float] = []
-    embeddings: dict[str, list[Tensor]] = {"source": [], "result": []}
-    features: dict[str, list[Tensor]] = {"source": [], "result": []}
-    released: dict[str, list[Tensor]] = {"source": [], "result": []}
-    warping = _WarpingErrors()
-    last: dict[str, np.ndarray] = {}
-    first_result: list[np.ndarray] = []
-    done = 0
+    similarity, networks, warping = _SSIM(), _Networks(clip, network), _WarpingErrors()
     batches = _batches(aligned(paths), batch_size)
     for batch in track(batches, "measuring frames", total=-(-expected // batch_size)):
-        for name in CLIPS:
-            grey = to_grey(batch[name])
-            together = np.concatenate([last[name][None], grey]) if name in last else grey
-            if len(together) > 1:
-                ssim[name].append(ssim_pairs(together[:-1], together[1:]))
-            last[name] = grey[-1]
-            if name == "result":
-                first_result = first_result or [grey[0]]
-                ssim_first.extend(ssim_uniform(first_result[0], frame) for frame in grey)
-        for name in embeddings:
-            if clip is not None:
-                embeddings[name].append(clip.frames(batch[name]))
-            if network is None:
-                continue
-            features[name].append(embeddings[name][-1] if network is clip else network.frames(batch[name]))
-            if done < RELEASED_FRAMES:
-                released[name].append(network.frames(as_released(batch[name][: RELEASED_FRAMES - done])))
+        for role in ROLES:
+            for grey in to_grey(batch[role]):
+                similarity.add(role, grey)
+        networks.add(batch)
         if flow:
             for index in range(len(batch["source"])):
                 warping.add({name: batch[name][index] for name in ("avatar", "result", "mask")})
-        done += len(batch["source"])
-    ssim_first[0] = float("nan")
     return Measured(
-        ssim={name: np.concatenate(values) for name, values in ssim.items()},
-        ssim_first=np.array(ssim_first),
-        embeddings=_joined(embeddings),
-        features=_joined(features),
-        features_released=_joined(released),
+        ssim={name: np.array(values) for name, values in similarity.standard.items()},
+        ssim_border={name: np.array(values) for name, values in similarity.border.items()},
+        ssim_first=np.array(similarity.first),
+        embeddings=_joined(networks.embeddings),
+        features=_joined(networks.features),
+        features_released=_joined(networks.released),
         warping={name: np.array(values) for name, values in warping.values.items()} if flow else {},
     )

@@ -9,7 +9,8 @@ import numpy as np
 from diffsign.geometry.hand import FINGER_JOINTS, finger_angles
 from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
-PARTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
+#: Keypoints of each part.
+PART_POINTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
 #: Nose, neck, shoulders, elbows, wrists, eyes and ears of BODY_25: what a signing video shows.
 UPPER_BODY = [*range(8), 15, 16, 17, 18]
 #: iBUG 68: outer corners of the eyes, middle of the inner lips, brows, eyes.
@@ -21,15 +22,35 @@ STILL = 0.005
 
 
 @dataclass(frozen=True)
+class Presence:
+    """How often a part that a reference shows is shown by the result, and the other way round.
+
+    Attributes:
+        recall: share of the reference's frames with the part in which the result shows it too; NaN if there are none.
+        precision: share of the result's frames with the part in which the reference shows it too; NaN likewise.
+        in_reference: frames in which the reference shows it.
+        in_result: frames in which the result shows it.
+    """
+
+    recall: float
+    precision: float
+    in_reference: int
+    in_result: int
+
+
+@dataclass(frozen=True)
 class PartAgreement:
     """How well one part of the result lies on that of a reference, per frame.
 
     Attributes:
-        correct: (T,) share of points within the tolerance, NaN where the part is not found in both.
-        error: (T,) mean distance in sizes of the part, NaN likewise.
+        correct: (T,) share of the points found in both within the tolerance, NaN where the part is not found in both.
+        strict: (T,) share of the reference's points within the tolerance, a lost one being wrong; NaN where the
+            reference does not show the part.
+        error: (T,) mean distance in sizes of the part, NaN where the part is not found in both.
     """
 
     correct: np.ndarray
+    strict: np.ndarray
     error: np.ndarray
 
 
@@ -41,13 +62,18 @@ def scale_to(keypoints: Keypoints, width: int, height: int) -> Keypoints:
 
 def found(keypoints: Keypoints, part: str, min_confidence: float = 0.0) -> np.ndarray:
     """Tell in which frames a part is found: (T,) bool, at least half of its points above ``min_confidence``."""
-    return (keypoints.confidence[:, PARTS[part]] > min_confidence).mean(1) >= 0.5
+    return (keypoints.confidence[:, PART_POINTS[part]] > min_confidence).mean(1) >= 0.5
 
 
-def redetected(reference: np.ndarray, result: np.ndarray) -> tuple[float, int]:
-    """Return the share of ``reference`` (bool) that ``result`` finds too, and how many there were; NaN if none."""
-    count = int(reference.sum())
-    return (float((reference & result).sum() / count) if count else float("nan")), count
+def presence(reference: np.ndarray, result: np.ndarray) -> Presence:
+    """Compare the frames (bool) in which a part is found.
+
+    >>> presence(np.array([True, True, False, False]), np.array([True, False, True, True]))
+    Presence(recall=0.5, precision=0.3333333333333333, in_reference=2, in_result=3)
+    """
+    both, before, after = (int(np.sum(where)) for where in (reference & result, reference, result))
+    nan = float("nan")
+    return Presence(both / before if before else nan, both / after if after else nan, before, after)
 
 
 def _eye_distance(face: np.ndarray) -> np.ndarray:
@@ -65,13 +91,13 @@ def _size(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def part_agreement(
     reference: Keypoints, result: Keypoints, part: str, alpha: float = 0.1, min_confidence: float = 0.0
 ) -> PartAgreement:
-    """Compare one part's points, over the points found in both.
+    """Compare one part's points.
 
     Correct is a point within ``alpha`` times the part's size (PCK, Yang and Ramanan 2013). The size is
     that of the reference in the same frame: the longer side of the box around a hand or the upper body,
     the distance between the outer corners of the eyes for the face (300-W).
     """
-    index = np.arange(len(reference.points[0]))[PARTS[part]]
+    index = np.arange(len(reference.points[0]))[PART_POINTS[part]]
     if part == "body":
         index = index[UPPER_BODY]
     elif part == "face":
@@ -79,21 +105,25 @@ def part_agreement(
     points, others = reference.xy[:, index].astype(np.float64), result.xy[:, index].astype(np.float64)
     seen = reference.confidence[:, index] > min_confidence
     both = seen & (result.confidence[:, index] > min_confidence)
-    usable = (
-        found(reference, part, min_confidence) & found(result, part, min_confidence) if part != "body" else both.any(1)
-    )
     size = _eye_distance(points) if part == "face" else _size(points, seen)
-    usable &= both.any(1) & np.isfinite(size) & (size > 0)
-    distance = np.linalg.norm(points - others, axis=-1) / np.where(usable, size, 1.0)[:, None]
+    known = np.isfinite(size) & (size > 0) & seen.any(1)
+    shown = known & both.any(1)
+    if part != "body":
+        known &= found(reference, part, min_confidence)
+        shown &= known & found(result, part, min_confidence)
+    distance = np.linalg.norm(points - others, axis=-1) / np.where(known, size, 1.0)[:, None]
+    close = (distance <= alpha) & both
     count = np.maximum(both.sum(1), 1)
-    correct = ((distance <= alpha) & both).sum(1) / count
-    error = np.where(both, distance, 0.0).sum(1) / count
-    return PartAgreement(np.where(usable, correct, np.nan), np.where(usable, error, np.nan))
+    return PartAgreement(
+        correct=np.where(shown, close.sum(1) / count, np.nan),
+        strict=np.where(known, (close.sum(1) * shown) / np.maximum(seen.sum(1), 1), np.nan),
+        error=np.where(shown, np.where(both, distance, 0.0).sum(1) / count, np.nan),
+    )
 
 
 def has_world(keypoints: Keypoints, part: str) -> bool:
     """Tell whether the detector gave 3D positions of a hand."""
-    return keypoints.world is not None and bool((keypoints.world[:, PARTS[part], 3] > 0).any())
+    return keypoints.world is not None and bool((keypoints.world[:, PART_POINTS[part], 3] > 0).any())
 
 
 def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_confidence: float = 0.0) -> np.ndarray:
@@ -103,7 +133,7 @@ def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_conf
     Joints of which a point is missing are left out, as are frames where fewer than half the joints remain.
     """
     usable = found(reference, part, min_confidence) & found(result, part, min_confidence)
-    where = PARTS[part]
+    where = PART_POINTS[part]
     if has_world(reference, part) and has_world(result, part):
         assert reference.world is not None and result.world is not None
         hands = [k.world[:, where, :3] for k in (reference, result)]  # type: ignore[index]

@@ -37,7 +37,7 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class Clip:
+class CLIPEncoder:
     """CLIP with both towers.
 
     The whole frame is scaled to the network's square input (bicubic, antialiased). CLIP's own

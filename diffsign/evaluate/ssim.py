@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
 from scipy.ndimage import uniform_filter
-from torchmetrics.functional.image import structural_similarity_index_measure
+
+#: Half of the Gaussian window: pixels nearer to the border do not count.
+MARGIN = 5
+#: Half of the mean window of the released code.
+UNIFORM_MARGIN = 3
 
 
 def to_grey(frames: np.ndarray) -> np.ndarray:
@@ -14,33 +17,48 @@ def to_grey(frames: np.ndarray) -> np.ndarray:
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
 
 
-def ssim_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """SSIM of pairs of pictures as Wang et al. (2004) define it: Gaussian window of 1.5 px.
+def ssim(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """SSIM of two pictures as Wang et al. (2004) define it: Gaussian window of 11 px, sigma 1.5, range 255.
 
-    Args:
-        first: (N, H, W) uint8 grey.
-        second: (N, H, W) uint8 grey.
-
-    Returns:
-        (N,) float64, 1 for equal pictures.
-    """
-    x, y = (torch.from_numpy(np.ascontiguousarray(grey))[:, None].float() / 255 for grey in (first, second))
-    values = structural_similarity_index_measure(x, y, data_range=1.0, reduction="none")
-    assert isinstance(values, torch.Tensor)
-    return values.reshape(-1).double().numpy()
-
-
-def ssim_uniform(first: np.ndarray, second: np.ndarray, window: int = 7) -> float:
-    """SSIM of two pictures as the released code measured it: scikit-image's defaults.
-
-    A mean window of 7×7, the sample covariance, a range of 255, and the mean over the pixels whose
-    window lies inside the picture.
+    The map is OpenCV's. The standard mean is over the pixels whose window lies inside the picture, as in Wang's code and
+    in scikit-image with ``gaussian_weights``.
 
     Args:
         first: (H, W) uint8 grey.
         second: (H, W) uint8 grey.
-        window: odd width of the window in pixels.
+
+    Returns:
+        The standard SSIM, NaN for a picture smaller than the window; and the mean over all pixels with the picture
+        mirrored at its border, which torchmetrics gives.
+
+    >>> picture = np.arange(400, dtype=np.uint8).reshape(20, 20)
+    >>> ssim(picture, picture)
+    (1.0, 1.0)
     """
+    quality = cv2.quality.QualitySSIM.create(first)
+    quality.compute(second)
+    similarity = np.asarray(quality.getQualityMap())
+    inside = similarity[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return (float(inside.mean(dtype=np.float64)) if inside.size else float("nan")), float(similarity.mean(dtype=np.float64))
+
+
+def ssim_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the standard :func:`ssim` of pairs of pictures, (N, H, W) uint8 grey each: (N,) float64."""
+    return np.array([ssim(a, b)[0] for a, b in zip(first, second, strict=True)])
+
+
+def ssim_uniform(first: np.ndarray, second: np.ndarray) -> float:
+    """SSIM of two pictures as the released code measured it: scikit-image's defaults.
+
+    A mean window of 7×7, the sample covariance, a range of 255, and the mean over the pixels whose window lies inside
+    the picture. In ``float64`` by SciPy; scikit-image itself, which the tests compare with, would be one more package for
+    a metric that is only kept to compare with the paper.
+
+    Args:
+        first: (H, W) uint8 grey.
+        second: (H, W) uint8 grey.
+    """
+    window = 2 * UNIFORM_MARGIN + 1
     x, y = first.astype(np.float64), second.astype(np.float64)
     sample = window**2 / (window**2 - 1)
     mean_x, mean_y = uniform_filter(x, window), uniform_filter(y, window)
@@ -51,5 +69,5 @@ def ssim_uniform(first: np.ndarray, second: np.ndarray, window: int = 7) -> floa
     similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
         (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
     )
-    margin = window // 2
-    return float(similarity[margin:-margin, margin:-margin].mean())
+    inside = similarity[UNIFORM_MARGIN:-UNIFORM_MARGIN, UNIFORM_MARGIN:-UNIFORM_MARGIN]
+    return float(inside.mean()) if inside.size else float("nan")

@@ -1,148 +1,177 @@
-"""What every figure means: its title, unit, direction, sentence and source.
+"""What every metric means: its title, unit, direction, sentence and source.
 
-Tables, plots, the page and the docs take their words from here.
+Tables, plots, the report and the docs take their words from here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 #: Parts of the signer whose detection is followed.
-PARTS = {"left_hand": "left hand", "right_hand": "right hand", "face": "face"}
+DETECTED_PARTS = {"left_hand": "left hand", "right_hand": "right hand", "face": "face"}
+#: The hands, together and each by itself.
+HANDS = {"hands": "hands", "left_hand": "left hand", "right_hand": "right hand"}
 #: What the result is compared with.
 REFERENCES = {"source": "source", "avatar": "avatar rendering"}
 
+Direction = Literal["higher", "lower", ""]
+Group = Literal["signing", "legibility", "steadiness", "likeness", "earlier"]
+
 
 @dataclass(frozen=True)
-class Definition:
-    """What a figure is.
+class MetricDefinition:
+    """What a metric is.
 
     Attributes:
         title: short name for tables and plots.
         unit: unit, empty for scores; "share" is a part of 1 and shown in per cent.
         better: which way is better; "" where neither is.
-        meaning: a sentence for the reader of the page.
+        meaning: a sentence for the reader of the report.
         source: paper or standard that defines it.
-        group: chapter of the page that it belongs to.
+        group: chapter of the report that it belongs to.
     """
 
     title: str
     unit: str
-    better: Literal["higher", "lower", ""]
+    better: Direction
     meaning: str
     source: str
-    group: Literal["legibility", "steadiness", "likeness", "released"]
+    group: Group
 
 
-def _ssim() -> dict[str, Definition]:
-    wang = "Wang et al. 2004, on luma; Gaussian window of 1.5 px"
-    told = {"": "result", "_source": "source", "_avatar": "avatar rendering"}
-    return {
-        f"ssim_successive{suffix}": Definition(
-            f"SSIM of successive frames, {who}",
-            "",
-            "higher" if not suffix else "",
-            f"How alike neighbouring frames of the {who} are; 1 is a still picture. "
-            "Read the result's beside the source's: much lower means flicker, higher means lost movement.",
-            wang,
-            "steadiness",
-        )
-        for suffix, who in told.items()
-    }
+def _filled(template: MetricDefinition, **words: str) -> MetricDefinition:
+    title, meaning = template.title.format(**words), template.meaning.format(**words)
+    return replace(template, title=title[:1].upper() + title[1:], meaning=meaning, source=template.source.format(**words))
 
 
-def _legibility() -> dict[str, Definition]:
-    found: dict[str, Definition] = {}
-    for part, name in PARTS.items():
-        for who in (*REFERENCES, "result"):
-            found[f"{part}_found_{who}"] = Definition(
-                f"{name.capitalize()} found, {REFERENCES.get(who, who)}",
-                "share",
-                "higher" if who == "result" else "",
-                f"Share of all frames of the {REFERENCES.get(who, who)} in which the detector finds the {name}.",
-                "detection rate",
-                "legibility",
-            )
+_FOUND = MetricDefinition(
+    "{part} found, {reference}",
+    "share",
+    "",
+    "Share of all frames of the {reference} in which the detector finds the {part}.",
+    "detection rate",
+    "legibility",
+)
+_RECALL = MetricDefinition(
+    "{part} kept, of {reference}",
+    "share",
+    "higher",
+    "Where the detector finds the {part} in the {reference}: the share that it finds in the result too. "
+    "The rest is lost.",
+    "recall",
+    "legibility",
+)
+_PRECISION = MetricDefinition(
+    "{part} not invented, against {reference}",
+    "share",
+    "higher",
+    "Where the detector finds the {part} in the result: the share that the {reference} shows too. The rest is invented, "
+    "or the detector missed it in the {reference}.",
+    "precision",
+    "legibility",
+)
+_PCK_STRICT = MetricDefinition(
+    "PCK of {part} with lost points, against {reference}",
+    "share",
+    "higher",
+    "Share of the {reference}'s points of the {part} that the result shows within a tenth (pck_alpha) of the part's "
+    "size. A point or a part that the result has lost is wrong.",
+    "PCK (Yang and Ramanan 2013), longer side of the part's box; lost points are wrong",
+    "legibility",
+)
+_PCK = MetricDefinition(
+    "PCK of {part} where found in both, against {reference}",
+    "share",
+    "higher",
+    "The same over points found in both: where what is still there lies. It says nothing about what is lost.",
+    "PCK (Yang and Ramanan 2013), longer side of the part's box",
+    "legibility",
+)
+_ERROR = MetricDefinition(
+    "Error of {part}, against {reference}",
+    "{unit}",
+    "lower",
+    "Mean distance of the {part}'s points from the {reference}'s, over points found in both.",
+    "normalised mean error, {size}",
+    "legibility",
+)
+_HANDSHAPE = MetricDefinition(
+    "Handshape error, {part}, against {reference}",
+    "°",
+    "lower",
+    "Mean difference of the 15 finger-joint angles of the {part} from the {reference}'s; independent of where the hand "
+    "is and how it is turned when the detector gives 3D.",
+    "mean joint angle error",
+    "legibility",
+)
+_AGREEMENT = MetricDefinition(
+    "{part} agreement, with {reference}",
+    "",
+    "higher",
+    "Correlation over time of the {signal} in the result with that in the {reference}; 1 moves the same.",
+    "Pearson correlation, in distances between the outer eye corners",
+    "legibility",
+)
+_SSIM = MetricDefinition(
+    "SSIM of successive frames, {role}",
+    "",
+    "",
+    "How alike neighbouring frames of the {role} are; 1 is a still picture. "
+    "Read the result's beside the source's: much lower means flicker, higher means lost movement.",
+    "Wang et al. 2004, on luma; Gaussian window of 1.5 px, pixels whose window lies inside the picture",
+    "steadiness",
+)
+_SSIM_BORDER = MetricDefinition(
+    "SSIM with reflected border, {role}",
+    "",
+    "",
+    "SSIM of successive frames as DiffSign 0.1 measured it: with the picture mirrored at its border.",
+    "torchmetrics' mean over all pixels",
+    "earlier",
+)
+
+
+def _presence() -> Iterator[tuple[str, MetricDefinition]]:
+    for part, name in DETECTED_PARTS.items():
+        for role in (*REFERENCES, "result"):
+            found = _filled(_FOUND, part=name, reference=REFERENCES.get(role, role))
+            yield f"{part}_found_{role}", found
     for reference, told in REFERENCES.items():
-        for part, name in {"hands": "hands", **PARTS}.items():
-            found[f"{part}_redetected_{reference}"] = Definition(
-                f"{name.capitalize()} found again, of {told}",
-                "share",
-                "higher",
-                f"Where the detector finds the {name} in the {told}: the share that it finds in the result too.",
-                "recall",
-                "legibility",
-            )
-        for part, name in {"hands": "hands", "left_hand": "left hand", "right_hand": "right hand"}.items():
-            found[f"{part}_pck_{reference}"] = Definition(
-                f"PCK of {name}, against {told}",
-                "share",
-                "higher",
-                f"Share of points of the {name} within a tenth (pck_alpha) of the hand's size of the {told}'s, "
-                "over hands found in both.",
-                "PCK (Yang and Ramanan 2013), longer side of the hand's box",
-                "legibility",
-            )
-            found[f"{part}_error_{reference}"] = Definition(
-                f"Error of {name}, against {told}",
-                "hand sizes",
-                "lower",
-                f"Mean distance of the {name}'s points from the {told}'s, over hands found in both.",
-                "normalised mean error, longer side of the hand's box",
-                "legibility",
-            )
-            shape = {"hands": "handshape", "left_hand": "left_handshape", "right_hand": "right_handshape"}[part]
-            found[f"{shape}_error_{reference}"] = Definition(
-                f"Handshape error, {name}, against {told}",
-                "°",
-                "lower",
-                f"Mean difference of the 15 finger-joint angles of the {name} from the {told}'s; "
-                "independent of where the hand is and how it is turned when the detector gives 3D.",
-                "mean joint angle error",
-                "legibility",
-            )
-        found[f"body_pck_{reference}"] = Definition(
-            f"PCK of upper body, against {told}",
-            "share",
-            "higher",
-            "Share of points of head, shoulders and arms within a tenth (pck_alpha) of the body's size "
-            f"of the {told}'s.",
-            "PCK (Yang and Ramanan 2013), longer side of the upper body's box",
-            "legibility",
-        )
-        found[f"body_error_{reference}"] = Definition(
-            f"Error of upper body, against {told}",
-            "body sizes",
-            "lower",
-            f"Mean distance of head, shoulders and arms from the {told}'s.",
-            "normalised mean error, longer side of the upper body's box",
-            "legibility",
-        )
-        found[f"face_error_{reference}"] = Definition(
-            f"Error of face, against {told}",
-            "eye distances",
-            "lower",
-            f"Mean distance of the 68 face points from the {told}'s, in distances between the outer eye corners.",
-            "normalised mean error (300-W, Sagonas et al. 2013)",
-            "legibility",
-        )
-        for part, what in {"mouth": "opening of the mouth", "brow": "height of the brows"}.items():
-            found[f"{part}_agreement_{reference}"] = Definition(
-                f"{part.capitalize()} agreement, with {told}",
-                "",
-                "higher",
-                f"Correlation over time of the {what} in the result with that in the {told}; 1 moves the same.",
-                "Pearson correlation, in distances between the outer eye corners",
-                "legibility",
-            )
-    return found
+        for part, name in {"hands": "hands", **DETECTED_PARTS}.items():
+            yield f"{part}_recall_{reference}", _filled(_RECALL, part=name, reference=told)
+            yield f"{part}_precision_{reference}", _filled(_PRECISION, part=name, reference=told)
 
 
-DEFINITIONS: dict[str, Definition] = {
-    **_legibility(),
-    **_ssim(),
-    "warping_error": Definition(
+def _points() -> Iterator[tuple[str, MetricDefinition]]:
+    sizes = {
+        "body": ("upper body", "body sizes", "longer side of the upper body's box"),
+        "face": ("face", "eye distances", "distance of the outer eye corners (300-W, Sagonas et al. 2013)"),
+    }
+    hands = {part: (name, "hand sizes", "longer side of the hand's box") for part, name in HANDS.items()}
+    for reference, told in REFERENCES.items():
+        for part, (name, unit, size) in {**hands, **sizes}.items():
+            if part != "face":
+                yield f"{part}_pck_strict_{reference}", _filled(_PCK_STRICT, part=name, reference=told)
+                yield f"{part}_pck_{reference}", _filled(_PCK, part=name, reference=told)
+            error = _filled(_ERROR, part=name, reference=told, size=size)
+            yield f"{part}_error_{reference}", replace(error, unit=unit)
+        for part, name in HANDS.items():
+            shape = "handshape" if part == "hands" else f"{part}shape"
+            yield f"{shape}_error_{reference}", _filled(_HANDSHAPE, part=name, reference=told)
+        for part, signal in {"mouth": "opening of the mouth", "brow": "height of the brows"}.items():
+            yield f"{part}_agreement_{reference}", _filled(_AGREEMENT, part=part, signal=signal, reference=told)
+
+
+def _ssim() -> Iterator[tuple[str, MetricDefinition]]:
+    for suffix, role in {"": "result", "_source": "source", "_avatar": "avatar rendering"}.items():
+        yield f"ssim_successive{suffix}", _filled(_SSIM, role=role)
+        yield f"ssim_successive_border{suffix}", _filled(_SSIM_BORDER, role=role)
+
+
+_PICTURES: Mapping[str, MetricDefinition] = {
+    "warping_error": MetricDefinition(
         "Warping error, result",
         "",
         "lower",
@@ -150,7 +179,7 @@ DEFINITIONS: dict[str, Definition] = {
         "Lai et al. 2018; Farneback flow of the avatar, forward-backward check",
         "steadiness",
     ),
-    "warping_error_avatar": Definition(
+    "warping_error_avatar": MetricDefinition(
         "Warping error, avatar rendering",
         "",
         "",
@@ -158,7 +187,7 @@ DEFINITIONS: dict[str, Definition] = {
         "Lai et al. 2018",
         "steadiness",
     ),
-    "flicker": Definition(
+    "flicker": MetricDefinition(
         "Flicker against avatar",
         "×",
         "lower",
@@ -166,7 +195,7 @@ DEFINITIONS: dict[str, Definition] = {
         "ratio of the two above",
         "steadiness",
     ),
-    "warping_error_background": Definition(
+    "warping_error_background": MetricDefinition(
         "Warping error of background",
         "",
         "lower",
@@ -174,16 +203,16 @@ DEFINITIONS: dict[str, Definition] = {
         "Lai et al. 2018",
         "steadiness",
     ),
-    "fid": Definition(
+    "fid": MetricDefinition(
         "FID",
         "",
         "lower",
         "Fréchet distance between the features of the result's frames and the source's. "
-        "Biased upwards over few frames: compare only figures over as many frames with the same network.",
+        "Biased upwards over few frames: compare only values over as many frames with the same network.",
         "Heusel et al. 2017",
         "likeness",
     ),
-    "kid": Definition(
+    "kid": MetricDefinition(
         "KID",
         "",
         "lower",
@@ -191,7 +220,7 @@ DEFINITIONS: dict[str, Definition] = {
         "Bińkowski et al. 2018, cubic kernel, one set of all frames",
         "likeness",
     ),
-    "directional_similarity": Definition(
+    "directional_similarity": MetricDefinition(
         "CLIP directional similarity",
         "",
         "higher",
@@ -200,7 +229,7 @@ DEFINITIONS: dict[str, Definition] = {
         "StyleGAN-NADA (Gal et al. 2022), as InstructPix2Pix measures it",
         "likeness",
     ),
-    "reference_similarity": Definition(
+    "reference_similarity": MetricDefinition(
         "CLIP similarity to reference",
         "",
         "higher",
@@ -208,41 +237,52 @@ DEFINITIONS: dict[str, Definition] = {
         "CLIP image similarity (CLIP-I, Ruiz et al. 2023)",
         "likeness",
     ),
-    "ssim_first_frame": Definition(
+    "ssim_first_frame": MetricDefinition(
         "SSIM with the first frame",
         "",
         "",
         "What the released code printed as SSIM of successive frames: it compares every frame with the first. "
         "It falls with movement, not with flicker.",
-        "released code of DiffSign; 7×7 mean window on grey",
-        "released",
+        "released code of DiffSign; 7×7 mean window on grey (scikit-image's defaults)",
+        "earlier",
     ),
-    "fid_released": Definition(
+    "fid_released": MetricDefinition(
         "FID as released",
         "",
         "",
         "What the released code computes as FID: bytes are multiplied by 255 and wrap around, so the network sees "
         "negatives; first 1000 frames, scaled to 512×512.",
         "released code of DiffSign",
-        "released",
+        "earlier",
     ),
 }
 
-#: Chapters of the page, in its order.
-GROUPS = {
-    "legibility": "Can the signing still be read?",
+#: Every metric by name.
+METRIC_DEFINITIONS: dict[str, MetricDefinition] = {**dict(_presence()), **dict(_points()), **dict(_ssim()), **_PICTURES}
+
+#: Names in files of version 1, and what they are called now.
+RENAMED_METRICS = {
+    f"{part}_redetected_{reference}": f"{part}_recall_{reference}"
+    for part in ("hands", *DETECTED_PARTS)
+    for reference in REFERENCES
+} | {f"ssim_successive{role}": f"ssim_successive_border{role}" for role in ("", "_source", "_avatar")}
+
+#: Chapters of the report, in its order.
+GROUPS: dict[Group, str] = {
+    "signing": "Does it say the same?",
+    "legibility": "Are hands and face still there, and in place?",
     "steadiness": "Is the picture steady?",
     "likeness": "Is it the signer that was asked for?",
-    "released": "As the released code computes it",
+    "earlier": "As the released code and earlier versions computed it",
 }
 
-#: The figures to look at first, with the shortest title that says what they are.
+#: The metrics to look at first, with the shortest title that says what they are.
 HEADLINES = {
-    "hands_redetected_source": "Hands found again",
-    "hands_pck_source": "Hand points in place",
+    "hands_recall_source": "Hands kept",
+    "hands_precision_source": "Hands not invented",
+    "hands_pck_strict_source": "Hand points in place",
     "handshape_error_source": "Handshape error",
     "mouth_agreement_source": "Mouth agrees",
-    "ssim_successive": "SSIM of neighbours",
     "flicker": "Flicker",
     "fid": "FID",
     "directional_similarity": "Directional similarity",
@@ -251,10 +291,16 @@ HEADLINES = {
 
 
 def format_value(name: str, value: float | None) -> str:
-    """Return a figure's value as a person reads it: three significant digits, its unit, "–" where there is none."""
+    """Return a metric's value as a person reads it: three significant digits, its unit, "–" where there is none.
+
+    >>> format_value("hands_pck_source", 0.912), format_value("handshape_error_source", 12.345)
+    ('91 %', '12.3°')
+    >>> format_value("fid", None)
+    '–'
+    """
     if value is None:
         return "–"
-    unit = DEFINITIONS[name].unit
+    unit = METRIC_DEFINITIONS[name].unit
     if unit == "share":
         return f"{100 * value:.0f} %" if 0.001 <= value <= 0.994 or value in (0, 1) else f"{100 * value:.1f} %"
     if value != 0 and abs(value) < 0.001:

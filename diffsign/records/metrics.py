@@ -1,31 +1,32 @@
-"""The figures of one clip by one signer: what was measured, on how many frames, with which network."""
+"""The evaluation of one clip by one signer: what was measured, on how many frames, with which network."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffsign.errors import DiffSignError, explain_validation
 from diffsign.files import atomic, require_file
-from diffsign.records.metric_definitions import DEFINITIONS
+from diffsign.records.metric_definitions import METRIC_DEFINITIONS, RENAMED_METRICS
 
 FORMAT = "diffsign-metrics"
-VERSION = 1
+VERSION = 2
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Figure(_Record):
-    """One figure: its value, or why there is none.
+class Metric(_Record):
+    """One metric: its value, or why there is none.
 
     Attributes:
-        value: in the unit of its :class:`~diffsign.records.metric_definitions.Definition`; None if it is not defined.
-        frames: how many frames (or pairs of frames) it rests on.
+        value: in the unit of its :class:`~diffsign.records.metric_definitions.MetricDefinition`; None if not defined.
+        frames: how many frames (or pairs of frames) it rests on; a hand counts as one each.
         network: the network that it depends on, None if none.
         settings: whatever else changes it.
         reason: why the value is None.
@@ -38,51 +39,57 @@ class Figure(_Record):
     reason: str | None = None
 
 
-class Metrics(_Record):
-    """All figures of one clip by one signer.
+class Evaluation(_Record):
+    """All metrics of one clip by one signer.
 
     Attributes:
         video: name of the source video.
         signer: name of the synthetic signer.
         kind: what described the signer: a picture (image), words (text) or both (multimodal).
         family: name of the diffusion family.
-        stand_in: the family is not trained far enough to be judged by its pictures.
+        untrained: the family is not trained far enough to be judged by its pictures.
         frames: length of the clips.
         fps: frames per second.
         width: width of the source in pixels; other clips were brought to its size.
         height: height of the source in pixels.
         source_text: caption of the source.
         signer_text: caption of the signer, None if only pictures describe it.
-        figures: by name; every name is a key of :data:`diffsign.records.metric_definitions.DEFINITIONS`.
+        metrics: by name; every name is a key of :data:`diffsign.records.metric_definitions.METRIC_DEFINITIONS`.
         series: per-frame values by name, each as long as the clip, None where undefined.
-        versions: of the packages that the figures depend on.
+        versions: of the packages that the metrics depend on.
     """
 
     video: str
     signer: str
     kind: str = Field(pattern="^(image|text|multimodal|unknown)$")
     family: str
-    stand_in: bool = False
+    untrained: bool = False
     frames: int = Field(ge=1)
     fps: float = Field(gt=0)
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     source_text: str | None = None
     signer_text: str | None = None
-    figures: dict[str, Figure]
+    metrics: dict[str, Metric]
     series: dict[str, list[float | None]] = {}
     versions: dict[str, str] = {}
 
     def value(self, name: str) -> float | None:
-        """Return a figure's value, None if it is undefined or was not measured."""
-        return self.figures[name].value if name in self.figures else None
+        """Return a metric's value, None if it is undefined or was not measured."""
+        return self.metrics[name].value if name in self.metrics else None
 
 
-def figure(value: float | None, frames: int, *, reason: str = "", **details: object) -> Figure:
-    """Make a :class:`Figure`; a value that is not finite, or rests on no frame, becomes None with ``reason``."""
+def metric(value: float | None, frames: int, *, reason: str = "", **details: Any) -> Metric:
+    """Make a :class:`Metric`; a value that is not finite, or rests on no frame, becomes None with ``reason``.
+
+    >>> metric(0.5, 12).value
+    0.5
+    >>> metric(float("nan"), 12, reason="features are not finite")
+    Metric(value=None, frames=12, network=None, settings={}, reason='features are not finite')
+    """
     if value is None or frames == 0 or not np.isfinite(value):
-        return Figure(value=None, frames=frames, reason=reason or "not defined for this clip", **details)  # type: ignore[arg-type]
-    return Figure(value=float(value), frames=frames, **details)  # type: ignore[arg-type]
+        return Metric(value=None, frames=frames, reason=reason or "not defined for this clip", **details)
+    return Metric(value=float(value), frames=frames, **details)
 
 
 def to_series(values: np.ndarray) -> list[float | None]:
@@ -90,26 +97,32 @@ def to_series(values: np.ndarray) -> list[float | None]:
     return [round(float(v), 6) if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
 
 
-def save_metrics(path: str | Path, metrics: Metrics) -> None:
-    """Write metrics to JSON (format ``diffsign-metrics``).
+def save_metrics(path: str | Path, evaluation: Evaluation) -> None:
+    """Write an evaluation to JSON (format ``diffsign-metrics``).
 
     Raises:
-        ValueError: if a figure has no definition.
+        ValueError: if a metric has no definition.
     """
-    unknown = set(metrics.figures) - set(DEFINITIONS)
+    unknown = set(evaluation.metrics) - set(METRIC_DEFINITIONS)
     if unknown:
-        raise ValueError(f"figures without a definition: {sorted(unknown)}")
-    record = {"format": FORMAT, "version": VERSION} | metrics.model_dump(mode="json")
+        raise ValueError(f"metrics without a definition: {sorted(unknown)}")
+    record = {"format": FORMAT, "version": VERSION} | evaluation.model_dump(mode="json")
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_metrics(path: str | Path) -> Metrics:
-    """Read metrics written by :func:`save_metrics`.
+def _of_version_1(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of version 1 under the names of version 2."""
+    record = dict(record)
+    for old, new in {"figures": "metrics", "stand_in": "untrained"}.items():
+        if old in record:
+            record[new] = record.pop(old)
+    if isinstance(record.get("metrics"), dict):
+        record["metrics"] = {RENAMED_METRICS.get(name, name): value for name, value in record["metrics"].items()}
+    return record
 
-    Raises:
-        DiffSignError: if the file is missing, no JSON, another record, or from a newer version.
-    """
+
+def _read(path: str | Path) -> dict[str, Any]:
     path = require_file(path, "metrics file")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +137,36 @@ def load_metrics(path: str | Path) -> Metrics:
             f"'{path}' has {FORMAT} version {version}, newer than {VERSION}, which this DiffSign reads; update it."
         )
     del record["format"]
+    return _of_version_1(record) if version < 2 else record
+
+
+def load_metrics(path: str | Path, *, series: bool = True) -> Evaluation:
+    """Read an evaluation written by :func:`save_metrics`, of this version or the first.
+
+    Args:
+        path: the file.
+        series: keep the per-frame values, which take most of the memory.
+
+    Raises:
+        DiffSignError: if the file is missing, no JSON, another record, or from a newer version.
+    """
+    record = _read(path)
+    if not series:
+        record.pop("series", None)
     try:
-        return Metrics.model_validate(record)
+        return Evaluation.model_validate(record)
     except ValidationError as error:
-        raise explain_validation(error, f"metrics file '{path}'", known=Metrics.model_fields) from error
+        raise explain_validation(error, f"metrics file '{path}'", known=Evaluation.model_fields) from error
+
+
+def read_names(path: str | Path) -> tuple[str, str]:
+    """Return signer and video of a metrics file without checking the rest of it.
+
+    Raises:
+        DiffSignError: as :func:`load_metrics`.
+    """
+    record = _read(path)
+    names = record.get("signer"), record.get("video")
+    if not all(isinstance(name, str) for name in names):
+        raise DiffSignError(f"metrics file '{path}': 'signer' or 'video' is missing; evaluate the clip again.")
+    return names  # type: ignore[return-value]

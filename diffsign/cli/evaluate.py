@@ -1,7 +1,8 @@
-"""Commands on results: evaluate, aggregate, report."""
+"""``diffsign evaluate``."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,13 @@ import typer
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.config.evaluate import EvaluateSettings
-from diffsign.config.report import ReportSettings
 
 
 @app.command()
 @with_settings(EvaluateSettings)
 def evaluate(
     result: Annotated[Path, typer.Argument(help="Clip of the synthetic signer (.mkv).")],
-    metrics: Annotated[Path, typer.Argument(help="Figures to write (.json).")],
+    metrics: Annotated[Path, typer.Argument(help="Metrics to write (.json).")],
     *,
     source: Annotated[Path, typer.Option(help="Clip of the person signing.")],
     avatar: Annotated[Path, typer.Option(help="Colour pass of the avatar's rendering.")],
@@ -35,9 +35,7 @@ def evaluate(
     settings: EvaluateSettings,
 ) -> None:
     """Measure a result: is the signing legible, the picture steady, the signer the one asked for?"""
-    from diffsign.evaluate.stage import Inputs
-    from diffsign.evaluate.stage import evaluate as run
-    from diffsign.records.metrics import save_metrics
+    from diffsign.evaluate.stage import Inputs, Outputs, run
 
     inputs = Inputs(
         result=result,
@@ -54,31 +52,4 @@ def evaluate(
         video=video,
         signer=signer,
     )
-    save_metrics(metrics, run(inputs, settings, threads))
-
-
-@app.command()
-def aggregate(
-    folder: Annotated[Path, typer.Argument(help="Folder for tables/*.csv and figures/*.")],
-    metrics: Annotated[list[Path], typer.Argument(help="Figures of every result (.json of `diffsign evaluate`).")],
-) -> None:
-    """Put the figures of all results into tables and plots."""
-    from diffsign.report.stage import aggregate as run
-
-    run(folder, metrics)
-
-
-@app.command()
-@with_settings(ReportSettings)
-def report(
-    page: Annotated[Path, typer.Argument(help="Page to write (.html).")],
-    metrics: Annotated[list[Path], typer.Argument(help="Figures of every result (.json of `diffsign evaluate`).")],
-    *,
-    results: Annotated[Path, typer.Option(help="Folder with videos/ and signers/, where the videos are.")],
-    config: Annotated[Path | None, typer.Option(help="Config of the run, to show on the page.")] = None,
-    settings: ReportSettings,
-) -> None:
-    """Make one page of all results: videos side by side, figures and what they mean; it needs no network."""
-    from diffsign.report.stage import report as run
-
-    run(page, metrics, results, settings, config)
+    typer.echo(run(inputs, Outputs(metrics), settings, threads=threads or os.cpu_count() or 1))
