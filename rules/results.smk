@@ -1,4 +1,4 @@
-"""From the synthetic signers to figures one can judge them by.
+"""From the synthetic signers to metrics one can judge them by.
 
 In: the results, and what they were made from. Out: ``metrics.json`` for each clip, ``tables/*.csv``, ``figures/*`` and
 ``report.html``.
@@ -7,7 +7,7 @@ In: the results, and what they were made from. Out: ``metrics.json`` for each cl
 METRICS = expand(
     f"{RESULTS}/signers/{{signer}}/{{video}}/metrics.json", signer=SIGNERS, video=VIDEOS
 )
-TABLES = ["clips", "figures", "signers", "paper"]
+TABLES = ["clips", "metrics", "signers", "paper"]
 PLOTS = ["legibility", "ssim", "detection"]
 
 
@@ -45,7 +45,7 @@ rule evaluate:
 
 
 rule aggregate:
-    """Put the figures of all results into tables and plots."""
+    """Put the metrics of all results into tables and plots."""
     input:
         metrics=METRICS,
     output:
@@ -76,7 +76,7 @@ rule aggregate:
 
 
 rule report:
-    """Make one page of all results: videos side by side, figures and what they mean."""
+    """Make one page of all results: videos side by side, metrics and what they mean."""
     input:
         metrics=METRICS,
         clips=expand(f"{RESULTS}/videos/{{video}}/clip.mp4", video=VIDEOS),

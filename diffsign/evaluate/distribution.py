@@ -19,6 +19,7 @@ def _finite(*features: Tensor) -> bool:
 
 
 def _square(rows: Tensor) -> Tensor:
+    """Return a matrix (at most D, D) with the same product RᵀR as that of the rows (N, D)."""
     return torch.linalg.qr(rows, mode="r").R if len(rows) > rows.shape[1] else rows
 
 
@@ -40,7 +41,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
         return float("nan")
     first, second = real.double(), generated.double()
     shift = ((first.mean(0) - second.mean(0)) ** 2).sum()
-    # With Σ₁ = AᵀA and Σ₂ = BᵀB the trace of (Σ₁ Σ₂)^½ is the sum of the singular values of A Bᵀ; of many rows R suffices.
+    # With Σ₁ = AᵀA and Σ₂ = BᵀB the trace of (Σ₁ Σ₂)^½ is the sum of the singular values of A Bᵀ.
     a, b = (_square((x - x.mean(0)) / (len(x) - 1) ** 0.5) for x in (first, second))
     spread = (a**2).sum() + (b**2).sum() - 2 * torch.linalg.svdvals(a @ b.T).sum()
     return max(0.0, float(shift + spread))

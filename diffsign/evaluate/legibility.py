@@ -134,10 +134,10 @@ def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_conf
     """
     usable = found(reference, part, min_confidence) & found(result, part, min_confidence)
     where = PART_POINTS[part]
-    if has_world(reference, part) and has_world(result, part):
-        assert reference.world is not None and result.world is not None
-        hands = [k.world[:, where, :3] for k in (reference, result)]  # type: ignore[index]
-        seen = (reference.world[:, where, 3] > 0) & (result.world[:, where, 3] > 0)
+    worlds = reference.world, result.world
+    if has_world(reference, part) and has_world(result, part) and worlds[0] is not None and worlds[1] is not None:
+        hands = [worlds[0][:, where, :3], worlds[1][:, where, :3]]
+        seen = (worlds[0][:, where, 3] > 0) & (worlds[1][:, where, 3] > 0)
     else:
         hands = [k.xy[:, where] for k in (reference, result)]
         seen = (reference.confidence[:, where] > min_confidence) & (result.confidence[:, where] > min_confidence)

@@ -20,8 +20,8 @@ def to_grey(frames: np.ndarray) -> np.ndarray:
 def ssim(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """SSIM of two pictures as Wang et al. (2004) define it: Gaussian window of 11 px, sigma 1.5, range 255.
 
-    The map is OpenCV's. The standard mean is over the pixels whose window lies inside the picture, as in Wang's code and
-    in scikit-image with ``gaussian_weights``.
+    The map is OpenCV's. The standard mean is over the pixels whose window lies inside the picture, as in Wang's code
+    and in scikit-image with ``gaussian_weights``.
 
     Args:
         first: (H, W) uint8 grey.
@@ -39,7 +39,9 @@ def ssim(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     quality.compute(second)
     similarity = np.asarray(quality.getQualityMap())
     inside = similarity[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    return (float(inside.mean(dtype=np.float64)) if inside.size else float("nan")), float(similarity.mean(dtype=np.float64))
+    return (float(inside.mean(dtype=np.float64)) if inside.size else float("nan")), float(
+        similarity.mean(dtype=np.float64)
+    )
 
 
 def ssim_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -51,8 +53,8 @@ def ssim_uniform(first: np.ndarray, second: np.ndarray) -> float:
     """SSIM of two pictures as the released code measured it: scikit-image's defaults.
 
     A mean window of 7×7, the sample covariance, a range of 255, and the mean over the pixels whose window lies inside
-    the picture. In ``float64`` by SciPy; scikit-image itself, which the tests compare with, would be one more package for
-    a metric that is only kept to compare with the paper.
+    the picture. scikit-image itself, which the tests compare with, would be one more package for a metric that is only
+    kept to compare with the paper.
 
     Args:
         first: (H, W) uint8 grey.

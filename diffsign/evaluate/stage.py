@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import torch
 import transformers
-from PIL import Image, UnidentifiedImageError
 
 from diffsign import __version__
 from diffsign.config.evaluate import EvaluateSettings
@@ -21,11 +20,11 @@ from diffsign.evaluate.legibility import scale_to
 from diffsign.evaluate.networks import CLIPEncoder, Inception
 from diffsign.evaluate.on_keypoints import legibility
 from diffsign.evaluate.on_pictures import NO_CLIP, likeness, similarities, steadiness
-from diffsign.files import require_file
 from diffsign.records.clip import ClipInfo, probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.manifest import Manifest, is_untrained, load_manifest
 from diffsign.records.metrics import Evaluation, save_metrics, to_series
+from diffsign.records.picture import read_picture
 from diffsign.records.shots import shot_starts
 
 log = logging.getLogger(__name__)
@@ -84,10 +83,14 @@ class Outputs:
     metrics: Path
 
 
-def _networks(settings: EvaluateSettings, family: Manifest) -> tuple[CLIPEncoder | None, CLIPEncoder | Inception | None]:
+def _networks(
+    settings: EvaluateSettings, family: Manifest
+) -> tuple[CLIPEncoder | None, CLIPEncoder | Inception | None]:
     clip = None
     if settings.clip is not None:
-        clip = CLIPEncoder(settings.clip, name=Path(settings.clip).name if Path(settings.clip).is_dir() else settings.clip)
+        clip = CLIPEncoder(
+            settings.clip, name=Path(settings.clip).name if Path(settings.clip).is_dir() else settings.clip
+        )
     elif family.clip is not None:
         ours = family.clip.id.startswith(PACKAGE) or Path(family.clip.id).exists()
         clip = CLIPEncoder(family.clip.path, name=f"CLIP of the family {family.name}" if ours else family.clip.id)
@@ -107,17 +110,6 @@ def _keypoints(inputs: Inputs, frames: int, width: int, height: int) -> dict[str
                 f"{frames}; detect them again on the {name}."
             )
     return keypoints
-
-
-def _pictures(paths: tuple[Path, ...]) -> list[np.ndarray]:
-    pictures = []
-    for path in paths:
-        try:
-            with Image.open(require_file(path, "reference picture")) as picture:
-                pictures.append(np.array(picture.convert("RGB")))
-        except (UnidentifiedImageError, OSError) as error:
-            raise DiffSignError(f"reference picture '{path}' cannot be read as a picture: {error}.") from error
-    return pictures
 
 
 def _log_sizes(paths: dict[str, Path], info: ClipInfo) -> None:
@@ -146,7 +138,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
     info = probe_clip(inputs.source)
     family = load_manifest(inputs.family)
     frames = len(load_keypoints(inputs.source_keypoints))
-    pictures = _pictures(inputs.references)
+    pictures = [np.array(read_picture(path, "reference picture")) for path in inputs.references]
     clip, network = _networks(settings, family)
     paths = {"source": inputs.source, "avatar": inputs.avatar, "result": inputs.result}
     if settings.flow:

@@ -43,7 +43,9 @@ class MetricDefinition:
 
 def _filled(template: MetricDefinition, **words: str) -> MetricDefinition:
     title, meaning = template.title.format(**words), template.meaning.format(**words)
-    return replace(template, title=title[:1].upper() + title[1:], meaning=meaning, source=template.source.format(**words))
+    return replace(
+        template, title=title[:1].upper() + title[1:], meaning=meaning, source=template.source.format(**words)
+    )
 
 
 _FOUND = MetricDefinition(
@@ -67,8 +69,8 @@ _PRECISION = MetricDefinition(
     "{part} not invented, against {reference}",
     "share",
     "higher",
-    "Where the detector finds the {part} in the result: the share that the {reference} shows too. The rest is invented, "
-    "or the detector missed it in the {reference}.",
+    "Where the detector finds the {part} in the result: the share that the {reference} shows too. The rest is "
+    "invented, or the detector missed it in the {reference}.",
     "precision",
     "legibility",
 )

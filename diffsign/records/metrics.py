@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +39,26 @@ class Metric(_Record):
     reason: str | None = None
 
 
+class Break(_Record):
+    """A stretch of the clip in which a parameter of the signing is not what it should be.
+
+    Attributes:
+        parameter: which one, such as handshape or location.
+        against: what it should be: as in the source, or as in the motion that the signer was asked to show.
+        start: first frame.
+        end: one past the last frame.
+        worst: the frame in which it is worst.
+        what: a few words with the number, such as "34° from the handshape of the right hand".
+    """
+
+    parameter: str
+    against: Literal["source", "asked"]
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    worst: int = Field(ge=0)
+    what: str
+
+
 class Evaluation(_Record):
     """All metrics of one clip by one signer.
 
@@ -56,6 +76,7 @@ class Evaluation(_Record):
         signer_text: caption of the signer, None if only pictures describe it.
         metrics: by name; every name is a key of :data:`diffsign.records.metric_definitions.METRIC_DEFINITIONS`.
         series: per-frame values by name, each as long as the clip, None where undefined.
+        breaks: where a parameter of the signing is not what it should be, in order of time.
         versions: of the packages that the metrics depend on.
     """
 
@@ -72,6 +93,7 @@ class Evaluation(_Record):
     signer_text: str | None = None
     metrics: dict[str, Metric]
     series: dict[str, list[float | None]] = {}
+    breaks: list[Break] = []
     versions: dict[str, str] = {}
 
     def value(self, name: str) -> float | None:

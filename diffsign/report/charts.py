@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffsign.records.metric_definitions import PARTS
-from diffsign.records.metrics import Metrics
+from diffsign.records.metric_definitions import DETECTED_PARTS
+from diffsign.records.metrics import Evaluation
 from diffsign.report.series import runs, series
 
+ROLES = ("source", "avatar", "result")
 WIDTH, HEIGHT = 1000.0, 100.0
 #: Title and unit of each chart, and the series that it shows: (name, class of its colour, label).
 CHARTS = {
     "SSIM with the frame before": (
         "",
-        [(f"ssim_successive_{who}", who, who) for who in ("source", "avatar", "result")],
+        [(f"ssim_successive_{role}", role, role) for role in ROLES],
     ),
     "Distance of the hands": (
         "hand sizes",
@@ -28,8 +29,11 @@ CHARTS = {
             ("handshape_error_avatar", "avatar", "against avatar"),
         ],
     ),
-    "Opening of the mouth": ("eye distances", [(f"mouth_{who}", who, who) for who in ("source", "avatar", "result")]),
-    "Height of the brows": ("eye distances", [(f"brow_{who}", who, who) for who in ("source", "avatar", "result")]),
+    "Opening of the mouth": (
+        "eye distances",
+        [(f"mouth_{role}", role, role) for role in ROLES],
+    ),
+    "Height of the brows": ("eye distances", [(f"brow_{role}", role, role) for role in ROLES]),
     "Warping error": ("", [("warping_error_avatar", "avatar", "avatar"), ("warping_error_result", "result", "result")]),
 }
 
@@ -38,7 +42,7 @@ CHARTS = {
 class Line:
     """One line: its colour's class, its label and its stretches of ``x,y`` points in the chart's units."""
 
-    who: str
+    role: str
     label: str
     stretches: list[str]
 
@@ -60,7 +64,7 @@ class Row:
     """One row of the timeline: when a part is found in a clip, as (left, width) in per cent."""
 
     part: str
-    who: str
+    role: str
     spans: list[tuple[float, float]]
     share: str
 
@@ -77,9 +81,9 @@ def _stretches(values: np.ndarray, low: float, high: float) -> list[str]:
     return texts
 
 
-def _chart(metrics: Metrics, title: str, unit: str, names: list[tuple[str, str, str]]) -> Chart | None:
-    lines = [(who, label, series(metrics, name)) for name, who, label in names]
-    lines = [(who, label, values) for who, label, values in lines if np.isfinite(values).any()]
+def _chart(result: Evaluation, title: str, unit: str, names: list[tuple[str, str, str]]) -> Chart | None:
+    lines = [(role, label, series(result, name)) for name, role, label in names]
+    lines = [(role, label, values) for role, label, values in lines if np.isfinite(values).any()]
     if not lines:
         return None
     everything = np.concatenate([values for _, _, values in lines])
@@ -92,26 +96,26 @@ def _chart(metrics: Metrics, title: str, unit: str, names: list[tuple[str, str, 
         unit=unit,
         low=f"{low:.2g}",
         high=f"{high:.2g}",
-        lines=[Line(who, label, _stretches(values, low, high)) for who, label, values in lines],
-        summary=f"{title} over {metrics.frames} frames{f' in {unit}' if unit else ''}; means: {means}.",
+        lines=[Line(role, label, _stretches(values, low, high)) for role, label, values in lines],
+        summary=f"{title} over {result.frames} frames{f' in {unit}' if unit else ''}; means: {means}.",
     )
 
 
-def make_charts(metrics: Metrics) -> list[Chart]:
+def make_charts(result: Evaluation) -> list[Chart]:
     """Return the charts of one result; those without any value are left out."""
-    charts = [_chart(metrics, title, unit, names) for title, (unit, names) in CHARTS.items()]
+    charts = [_chart(result, title, unit, names) for title, (unit, names) in CHARTS.items()]
     return [chart for chart in charts if chart is not None]
 
 
-def make_timeline(metrics: Metrics) -> list[Row]:
+def make_timeline(result: Evaluation) -> list[Row]:
     """Return when hands and face are found in source, avatar and result."""
     rows = []
-    for part, name in PARTS.items():
-        for who in ("source", "avatar", "result"):
-            values = series(metrics, f"{part}_found_{who}")
+    for part, name in DETECTED_PARTS.items():
+        for role in ROLES:
+            values = series(result, f"{part}_found_{role}")
             if not np.isfinite(values).any():
                 continue
             seen = values > 0.5
             spans = [(100 * start / len(seen), 100 * (end - start) / len(seen)) for start, end in runs(seen)]
-            rows.append(Row(name, who, spans, f"{100 * seen.mean():.0f} %"))
+            rows.append(Row(name, role, spans, f"{100 * seen.mean():.0f} %"))
     return rows

@@ -1,190 +1,189 @@
-"""The page: one HTML file with every result, its videos side by side, its figures and what they mean."""
+"""The report: an index of all results, and each result with its videos side by side, its metrics and what they mean.
+
+Up to ``single_page`` results are one HTML file that carries its videos. More have a page each in a folder beside the
+index, and link their videos, so that neither a browser nor this program holds more than one of them.
+"""
 
 from __future__ import annotations
 
-import base64
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
-import pandas as pd
 
 from diffsign import __version__
 from diffsign.config.report import ReportSettings
 from diffsign.files import atomic
-from diffsign.records.metric_definitions import DEFINITIONS, GROUPS, HEADLINES, format_value
-from diffsign.records.metrics import Metrics
-from diffsign.report.charts import make_charts, make_timeline
-from diffsign.report.tables import PAPER, paper_table
+from diffsign.records.metric_definitions import HEADLINES, METRIC_DEFINITIONS, format_value
+from diffsign.records.metrics import Evaluation
+from diffsign.report.results import Results
+from diffsign.report.sections import ESCAPED, index_row, result_section
+from diffsign.report.tables import PAPER, PaperTable
+from diffsign.report.videos import Videos
 
-#: Videos of a result under the folder of results, in the page's order: caption, path, place on the page.
-VIDEOS = (
-    ("Source", "videos/{video}/clip.mp4", "before"),
-    ("Avatar over source", "videos/{video}/avatar/overlay.mp4", "before"),
-    ("Pose", "videos/{video}/control/pose.mp4", "control"),
-    ("Edges", "videos/{video}/control/canny.mp4", "control"),
-    ("Depth", "videos/{video}/control/depth.mp4", "control"),
-    ("Result", "signers/{signer}/{video}/clip.mp4", "result"),
-)
+#: Rows that the index shows before its script runs, and at a time.
+ROWS = 100
 
 
-@dataclass(frozen=True)
-class Video:
-    """One video of the page: its caption, its bytes or a link, its place, and its number.
-
-    A file that the page carries already has no url but the number of the video that has it.
-    """
-
-    caption: str
-    url: str | None
-    place: str
-    number: int
+def templates() -> jinja2.Environment:
+    """Return the templates of all pages; whatever they print is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("diffsign.report", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
 
 
-class _Videos:
-    """Finds videos and puts them into the page until it weighs enough; a file is carried once."""
-
-    def __init__(self, folder: Path, page: Path, budget: float) -> None:
-        self._folder, self._page, self._left = folder, page, budget
-        self._carried: dict[Path, int] = {}
-        self._count = 0
-        self.linked = 0
-
-    def _video(self, path: Path, caption: str, place: str) -> Video:
-        if path in self._carried:
-            return Video(caption, None, place, self._carried[path])
-        self._count += 1
-        size = path.stat().st_size * 4 / 3
-        if size <= self._left:
-            self._left -= size
-            self._carried[path] = self._count
-            url = "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-        else:
-            self.linked += 1
-            relative = os.path.relpath(path.resolve(), self._page.resolve().parent)
-            url = quote(Path(relative).as_posix())
-        return Video(caption, url, place, self._count)
-
-    def of(self, metrics: Metrics) -> list[Video]:
-        found = []
-        for caption, template, place in VIDEOS:
-            path = self._folder / template.format(video=metrics.video, signer=metrics.signer)
-            if path.is_file() and path.stat().st_size:
-                found.append(self._video(path, caption, place))
-        return found
+def write_template(template: jinja2.Template, out: Path, **context: Any) -> None:
+    """Write a page piece by piece, whole or not at all."""
+    with atomic(out) as temporary:
+        template.stream(**context).dump(str(temporary), encoding="utf-8")
 
 
-def _rows(metrics: Metrics, group: str) -> list[dict[str, Any]]:
+def _paper(table: PaperTable) -> list[dict[str, Any]]:
     rows = []
-    for name, definition in DEFINITIONS.items():
-        figure = metrics.figures.get(name)
-        if definition.group != group or figure is None:
-            continue
-        rows.append(
-            {
-                "title": definition.title,
-                "value": format_value(name, figure.value),
-                "better": definition.better,
-                "frames": figure.frames,
-                "network": figure.network,
-                "settings": ", ".join(f"{key} {value}" for key, value in figure.settings.items()),
-                "reason": figure.reason,
-                "meaning": definition.meaning,
-                "source": definition.source,
-                "headline": name in HEADLINES or group == "released",
-            }
-        )
-    return rows
-
-
-def _headlines(metrics: Metrics) -> list[dict[str, Any]]:
-    cells = []
-    for name, title in HEADLINES.items():
-        figure = metrics.figures.get(name)
-        cells.append(
-            {
-                "title": title,
-                "value": format_value(name, metrics.value(name)),
-                "better": DEFINITIONS[name].better,
-                "note": (figure.reason or figure.network or "") if figure else "not measured",
-            }
-        )
-    return cells
-
-
-def _result(metrics: Metrics, index: int, videos: _Videos) -> dict[str, Any]:
-    return {
-        "id": f"result-{index}",
-        "metrics": metrics,
-        "videos": videos.of(metrics),
-        "headlines": _headlines(metrics),
-        "charts": make_charts(metrics),
-        "timeline": make_timeline(metrics),
-        "groups": [{"title": title, "rows": rows} for key, title in GROUPS.items() if (rows := _rows(metrics, key))],
-    }
-
-
-def _paper(results: Sequence[Metrics]) -> list[dict[str, Any]]:
-    rows = []
-    for record in paper_table(results).to_dict("records"):
+    for record in table.rows():
         cells = []
         for name, title in PAPER.items():
             mean, sd = record[title], record[f"{title} sd"]
-            text = format_value(name, None if pd.isna(mean) else float(mean))
-            cells.append(text if pd.isna(sd) else f"{text} ± {format_value(name, float(sd))}")
-        rows.append(
-            {
-                "prompt": record["prompt"],
-                "clips": record["clips"],
-                "cells": cells,
-                "fid": record["FID network"] or "–",
-                "clip": record["CLIP network"] or "–",
-            }
-        )
+            text = format_value(name, None if math.isnan(mean) else mean)
+            text = text if math.isnan(sd) else f"{text} ± {format_value(name, sd)}"
+            cells.append({"text": text, "n": record[f"{title} n"]})
+        networks = {"fid": record["FID network"] or "–", "clip": record["CLIP network"] or "–"}
+        rows.append({"prompt": record["prompt"], "clips": record["clips"], "cells": cells} | networks)
     return rows
 
 
-def render_page(
-    out: Path, results: Sequence[Metrics], folder: Path, settings: ReportSettings, config: str | None = None
-) -> str:
-    """Return the page as HTML.
+def page_names(names: tuple[tuple[str, str], ...]) -> list[str]:
+    """Return a file name for each signer and video: readable, unique, and without any character that means something.
+
+    >>> page_names((("anna", "hello"), ("a/b", "../../x")))
+    ['anna--hello.html', 'a-b--x-2.html']
+    """
+    files, taken = [], set()
+    for number, pair in enumerate(names, 1):
+        plain = [re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")[:60] for name in pair]
+        stem = "--".join(plain)
+        if list(pair) != plain or stem.lower() in taken:
+            stem = f"{stem}-{number}"
+        taken.add(stem.lower())
+        files.append(f"{stem}.html")
+    return files
+
+
+@dataclass
+class _Index:
+    """What the index collects while the results go by."""
+
+    rows: list[str] = field(default_factory=list)
+    first: list[dict[str, Any]] = field(default_factory=list)
+    sections: list[dict[str, Any]] = field(default_factory=list)
+    untrained: set[str] = field(default_factory=set)
+    versions: dict[str, str] = field(default_factory=dict)
+    paper: PaperTable = field(default_factory=PaperTable)
+
+    def add(self, result: Evaluation, row: dict[str, Any]) -> None:
+        self.rows.append(json.dumps(row, ensure_ascii=False, allow_nan=False).translate(ESCAPED))
+        if len(self.first) < ROWS:
+            self.first.append(row)
+        self.versions |= result.versions
+        self.paper.add(result)
+        if result.untrained:
+            self.untrained.add(result.family)
+
+    def json(self) -> Iterator[str]:
+        """Yield the rows as pieces of a JSON list."""
+        for number, row in enumerate(self.rows):
+            yield f"{',' if number else ''}\n{row}"
+
+
+class Report:
+    """Writes the report of a run.
 
     Args:
-        out: where it will lie; links to videos are relative to it.
-        results: the results, in the page's order.
-        folder: folder of results, in which the videos are found by the names of video and signer.
-        settings: title, and how much video the page carries.
-        config: text of the run's config, to show.
+        page: the index; pages of single results go into a folder of its name without suffix.
+        folder: folder of results, in which videos are found by the names of video and signer.
+        settings: title, how much video a page carries, how many results are one page.
     """
-    loader = jinja2.PackageLoader("diffsign.report", "page")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    videos = _Videos(folder, out, settings.embed_mb * 1e6)
-    shown = [_result(metrics, index, videos) for index, metrics in enumerate(results, 1)]
-    versions = {name: text for metrics in results for name, text in metrics.versions.items()}
-    return environment.get_template("page.html.j2").render(
-        title=settings.title,
-        version=__version__,
-        results=shown,
-        headlines=HEADLINES,
-        paper=_paper(results),
-        paper_titles=list(PAPER.values()),
-        stand_ins=sorted({metrics.family for metrics in results if metrics.stand_in}),
-        linked=videos.linked,
-        versions=versions,
-        config=config,
-    )
 
+    def __init__(self, page: Path, folder: Path, settings: ReportSettings) -> None:
+        self._page, self._folder, self._settings = page, folder, settings
+        self._pages = page.with_suffix("")
+        self._templates = templates()
 
-def write_page(
-    out: Path, results: Sequence[Metrics], folder: Path, settings: ReportSettings, config: str | None = None
-) -> None:
-    """Write the page; see :func:`render_page`."""
-    html = render_page(out, results, folder, settings, config)
-    with atomic(out) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    def write(self, results: Results, config: str | None = None) -> int:
+        """Write all pages; return how many pages of single results there are.
+
+        Args:
+            results: the results, in the report's order.
+            config: text of the run's config, to show.
+        """
+        single = len(results) <= self._settings.single_page
+        videos = Videos(self._folder, self._page, self._settings.embed_mb * 1e6 if single else 0)
+        index, names = _Index(), page_names(results.names)
+        for number, result in enumerate(results):
+            if single:
+                identity = f"result-{number + 1}"
+                section = result_section(result, identity, videos)
+                index.sections.append(section)
+                row = index_row(result, f"#{identity}", section["videos"], self._page, carried=True)
+            else:
+                section = self._write_result(result, number, names)
+                href = f"{self._pages.name}/{names[number]}"
+                row = index_row(result, href, section["videos"], self._page, carried=False)
+            index.add(result, row)
+        self._remove_others(set() if single else set(names))
+        self._write_index(index, videos.linked if single else None, config)
+        return 0 if single else len(names)
+
+    def _write_result(self, result: Evaluation, number: int, names: list[str]) -> dict[str, Any]:
+        out = self._pages / names[number]
+        section = result_section(result, "result", Videos(self._folder, out, 0))
+        write_template(
+            self._templates.get_template("result.html.j2"),
+            out,
+            title=f"{result.signer}, {result.video}",
+            section=section,
+            index=f"../{self._page.name}",
+            before=names[number - 1] if number else None,
+            after=names[number + 1] if number + 1 < len(names) else None,
+            version=__version__,
+        )
+        return section
+
+    def _remove_others(self, kept: set[str]) -> None:
+        """Remove pages that an earlier report left in the folder; anything else in it stays."""
+        for path in self._pages.glob("*--*.html"):
+            if path.name not in kept:
+                path.unlink()
+        if self._pages.is_dir() and not any(self._pages.iterdir()):
+            self._pages.rmdir()
+
+    def _write_index(self, index: _Index, linked: int | None, config: str | None) -> None:
+        write_template(
+            self._templates.get_template("index.html.j2"),
+            self._page,
+            title=self._settings.title,
+            version=__version__,
+            count=len(index.rows),
+            rows=index.first,
+            json=index.json(),
+            page_rows=ROWS,
+            sections=index.sections,
+            headlines=[
+                {"title": title, "better": METRIC_DEFINITIONS[name].better} for name, title in HEADLINES.items()
+            ],
+            paper=_paper(index.paper),
+            paper_titles=list(PAPER.values()),
+            untrained=sorted(index.untrained),
+            linked=linked,
+            versions=index.versions,
+            config=config,
+        )

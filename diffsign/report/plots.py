@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
 from diffsign.files import atomic
-from diffsign.records.metric_definitions import DEFINITIONS, PARTS
-from diffsign.records.metrics import Metrics
+from diffsign.records.metric_definitions import DETECTED_PARTS, METRIC_DEFINITIONS
+from diffsign.records.metrics import Evaluation
+from diffsign.report.results import Results
 from diffsign.report.series import runs, series
 
 #: Okabe and Ito's colours, told apart with any colour vision.
@@ -23,11 +26,11 @@ NAMES = {"source": "source", "avatar": "avatar", "result": "result"}
 INK, FAINT = "#222222", "#B8B8B8"
 #: Clips that a plot of many panels shows at most.
 PANELS = 12
-#: Figures of the plot of legibility, and how the axis is called.
+#: Metrics of the plot of legibility, and how the axis is called.
 LEGIBILITY = {
-    "hands_redetected_source": "hands found again (%)",
-    "hands_pck_source": "hand points in place (%)",
-    "face_redetected_source": "face found again (%)",
+    "hands_recall_source": "hands kept (%)",
+    "hands_precision_source": "hands not invented (%)",
+    "hands_pck_strict_source": "hand points in place (%)",
     "handshape_error_source": "handshape error (°)",
 }
 STYLE: dict[Any, Any] = {
@@ -60,31 +63,57 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _values(metrics: Sequence[Metrics], name: str) -> np.ndarray:
-    found = [value for m in metrics if (value := m.value(name)) is not None]
-    return np.array(found) * (100 if DEFINITIONS[name].unit == "share" else 1)
+@dataclass(frozen=True)
+class Overview:
+    """What the plots need of all results: a few numbers of each, and the per-frame values of the first.
+
+    Attributes:
+        values: by metric and signer, one value for each clip that has one; shares in per cent.
+        signers: their names.
+        shown: the first :data:`PANELS` results.
+        count: how many results there are.
+    """
+
+    values: dict[str, dict[str, list[float]]]
+    signers: list[str]
+    shown: list[Evaluation]
+    count: int
 
 
-def _label(metrics: Metrics) -> str:
-    return f"{metrics.signer}, {metrics.video}"
+def overview(results: Results) -> Overview:
+    """Read what the plots need."""
+    values: dict[str, dict[str, list[float]]] = {name: {} for name in LEGIBILITY}
+    signers: dict[str, None] = {}
+    for result in results.without_series("drawing plots"):
+        signers[result.signer] = None
+        for name in LEGIBILITY:
+            value = result.value(name)
+            if value is not None:
+                scale = 100 if METRIC_DEFINITIONS[name].unit == "share" else 1
+                values[name].setdefault(result.signer, []).append(scale * value)
+    return Overview(values, list(signers), list(itertools.islice(results, PANELS)), len(results))
 
 
-def legibility_plot(results: Sequence[Metrics]) -> Plot:
-    """Each clip a dot, each signer's mean a bar, for the figures that say whether signing can be read."""
-    signers = sorted({m.signer for m in results})
+def _label(result: Evaluation) -> str:
+    return f"{result.signer}, {result.video}"
+
+
+def legibility_plot(all_results: Overview) -> Plot:
+    """Each clip a dot, each signer's mean a bar, for the metrics that say whether signing can be read."""
+    signers = all_results.signers
     height = 0.9 + 0.28 * len(signers)
     plot = Plot(figsize=(7.2, height), layout="constrained")
     panels = plot.subplots(1, len(LEGIBILITY), sharey=True)
     for axes, (name, title) in zip(panels, LEGIBILITY.items(), strict=True):
         for row, signer in enumerate(signers):
-            values = _values([m for m in results if m.signer == signer], name)
+            values = np.array(all_results.values[name].get(signer, []))
             if len(values) == 0:
                 axes.text(0, row, " –", va="center")
                 continue
             axes.plot(values, np.full(len(values), row), "o", color=COLOURS["result"], alpha=0.45, ms=4, mew=0)
             axes.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=INK, lw=1.6)
         axes.set_title(title)
-        share = DEFINITIONS[name].unit == "share"
+        share = METRIC_DEFINITIONS[name].unit == "share"
         axes.set_xlim(0, 103 if share else 1.08 * max(axes.get_xlim()[1], 1e-3))
         axes.set_ylim(len(signers) - 0.4, -0.6)
         axes.grid(axis="x", color=FAINT, lw=0.4)
@@ -95,70 +124,71 @@ def legibility_plot(results: Sequence[Metrics]) -> Plot:
     return plot
 
 
-def _panels(results: Sequence[Metrics], height: float, draw: Callable[[Axes, Metrics], None]) -> Plot:
-    shown = results[:PANELS]
+def _panels(all_results: Overview, height: float, draw: Callable[[Axes, Evaluation], None]) -> Plot:
+    shown = all_results.shown
     columns = 1 if len(shown) == 1 else 2
     rows = -(-len(shown) // columns)
     plot = Plot(figsize=(7.2, 0.5 + height * rows), layout="constrained")
     grid = plot.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes, metrics in zip(grid.flat, shown, strict=False):
-        draw(axes, metrics)
-        axes.set_title(_label(metrics))
+    for axes, result in zip(grid.flat, shown, strict=False):
+        draw(axes, result)
+        axes.set_title(_label(result))
     for axes in list(grid.flat)[len(shown) :]:
         axes.set_axis_off()
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
-    if len(results) > PANELS:
-        plot.suptitle(f"the first {PANELS} of {len(results)} results", x=0.01, ha="left", fontsize=7)
+    if all_results.count > len(shown):
+        plot.suptitle(f"the first {len(shown)} of {all_results.count} results", x=0.01, ha="left", fontsize=7)
     return plot
 
 
-def _draw_ssim(axes: Axes, metrics: Metrics) -> None:
+def _draw_ssim(axes: Axes, result: Evaluation) -> None:
     for who, colour in COLOURS.items():
-        values = series(metrics, f"ssim_successive_{who}")
-        axes.plot(np.arange(len(values)) / metrics.fps, values, color=colour, label=NAMES[who])
+        values = series(result, f"ssim_successive_{who}")
+        axes.plot(np.arange(len(values)) / result.fps, values, color=colour, label=NAMES[who])
     axes.set_ylabel("SSIM")
     axes.set_ylim(top=1.005)
     axes.margins(x=0)
 
 
-def ssim_plot(results: Sequence[Metrics]) -> Plot:
+def ssim_plot(all_results: Overview) -> Plot:
     """SSIM of successive frames over time, source, avatar and result of every clip."""
-    plot = _panels(results, 1.5, _draw_ssim)
+    plot = _panels(all_results, 1.5, _draw_ssim)
     handles, labels = plot.axes[0].get_legend_handles_labels()
     plot.legend(handles, labels, loc="outside upper right", ncols=3)
     return plot
 
 
-def _draw_detection(axes: Axes, metrics: Metrics) -> None:
+def _draw_detection(axes: Axes, result: Evaluation) -> None:
     labels: dict[float, str] = {}
-    for part, name in PARTS.items():
+    for part, name in DETECTED_PARTS.items():
         for who, colour in COLOURS.items():
             row = len(labels) + 0.5 * (len(labels) // len(COLOURS))
-            seen = series(metrics, f"{part}_found_{who}") > 0.5
-            spans = [(start / metrics.fps, (end - start) / metrics.fps) for start, end in runs(seen)]
+            seen = series(result, f"{part}_found_{who}") > 0.5
+            spans = [(start / result.fps, (end - start) / result.fps) for start, end in runs(seen)]
             axes.broken_barh(spans, (row - 0.36, 0.72), color=colour, lw=0)
             labels[row] = f"{name}, {NAMES[who]}" if who == "source" else NAMES[who]
     axes.set_yticks(list(labels), list(labels.values()), fontsize=6)
     axes.set_ylim(max(labels) + 0.6, -0.6)
-    axes.set_xlim(0, metrics.frames / metrics.fps)
+    axes.set_xlim(0, result.frames / result.fps)
 
 
-def detection_plot(results: Sequence[Metrics]) -> Plot:
+def detection_plot(all_results: Overview) -> Plot:
     """When the detector finds hands and face, in source, avatar and result of every clip."""
-    return _panels(results, 1.7, _draw_detection)
+    return _panels(all_results, 1.7, _draw_detection)
 
 
 PLOTS = {"legibility": legibility_plot, "ssim": ssim_plot, "detection": detection_plot}
 
 
-def write_plots(folder: Path, results: Sequence[Metrics]) -> list[Path]:
+def write_plots(folder: Path, results: Results) -> list[Path]:
     """Write every plot to ``folder`` as ``.png``, ``.svg`` and ``.pdf``; return their paths."""
     written = []
+    everything = overview(results)
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     for name, draw in PLOTS.items():
         with _style():
-            plot = draw(results)
+            plot = draw(everything)
             for suffix, about in metadata.items():
                 path = folder / f"{name}{suffix}"
                 with atomic(path) as temporary:

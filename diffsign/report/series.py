@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.records.metrics import Metrics
+from diffsign.records.metrics import Evaluation
 
 
-def series(metrics: Metrics, name: str) -> np.ndarray:
+def series(result: Evaluation, name: str) -> np.ndarray:
     """(T,) float64, NaN where the series is undefined; all NaN if it was not measured."""
-    values = metrics.series.get(name)
+    values = result.series.get(name)
     if values is None:
-        return np.full(metrics.frames, np.nan)
+        return np.full(result.frames, np.nan)
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 from scipy.linalg import sqrtm
-from small_clips import make_picture
 from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import poly_mmd
 
 from diffsign.evaluate.distribution import as_released, frechet_distance, kernel_distance
 
@@ -63,12 +63,48 @@ def test_kernel_distance_is_unbiased_where_frechet_distance_is_not() -> None:
     assert np.mean([frechet_distance(x, y) for x, y in draws[:20]]) > 5
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(4, 16), (60, 7), (30, 30)])
+def test_distances_are_those_of_torchmetrics(rows: int, columns: int) -> None:
+    x, y = gaussian(rows, columns, 8), gaussian(rows, columns, 9) @ gaussian(columns, columns, 10) + 0.3
+    metric = FrechetInceptionDistance(feature=Identity(columns), normalize=True).double()
+    metric.set_dtype(torch.float64)
+    metric.update(x, real=True)
+    metric.update(y, real=False)
+    assert frechet_distance(x, y) == pytest.approx(float(metric.compute()), rel=1e-5)
+    assert kernel_distance(x, y) == pytest.approx(float(poly_mmd(x, y)), rel=1e-9)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_have_no_distance(bad: float) -> None:
+    x, y = gaussian(6, 3, 0), gaussian(6, 3, 1)
+    y[2, 1] = bad
+    assert np.isnan(frechet_distance(x, y)) and np.isnan(frechet_distance(y, x))
+    assert np.isnan(kernel_distance(x, y))
+
+
+def test_constant_features_are_at_the_distance_of_their_means() -> None:
+    x = torch.zeros(5, 4)
+    assert frechet_distance(x, x + 2) == pytest.approx(4 * 2**2)
+    assert frechet_distance(x, x) == 0
+
+
+class Identity(torch.nn.Module):
+    """Stands for the network: features as they are."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.num_features = columns
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+
 def test_kernel_distance_refuses_unequal_sets() -> None:
     with pytest.raises(ValueError, match="equally many"):
         kernel_distance(gaussian(4, 2, 0), gaussian(5, 2, 0))
 
 
-def test_bytes_wrap_to_negatives_as_in_the_released_code() -> None:
+def test_bytes_wrap_to_negatives_as_in_the_released_code(shape) -> None:
     frames = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     frames = np.ascontiguousarray(frames.repeat(32, 1).repeat(32, 2))
     assert frames.shape == (1, 512, 512, 3)
@@ -88,7 +124,7 @@ class Means(torch.nn.Module):
         return (tiles.flatten(1) / 255) ** 3
 
 
-def test_fid_as_released_is_the_number_that_torchmetrics_gives_for_bytes() -> None:
+def test_fid_as_released_is_the_number_that_torchmetrics_gives_for_bytes(make_picture) -> None:
     real = np.stack([make_picture(t) for t in range(20)])
     fake = np.stack([make_picture(t, seed=1) for t in range(20)])
     network = Means()

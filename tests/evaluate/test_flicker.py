@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-from small_clips import make_picture
 
 from diffsign.evaluate.flicker import FLOW_SIZE, Warp, estimate_warp, shrink, warping_error
 
@@ -17,14 +16,14 @@ def grey(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
 
-def test_equal_frames_have_no_error() -> None:
+def test_equal_frames_have_no_error(make_picture) -> None:
     frame = make_picture(0)
     assert warping_error(frame, frame, estimate_warp(grey(frame), grey(frame)), EVERYWHERE) == pytest.approx(
         0, abs=1e-6
     )
 
 
-def test_a_step_of_brightness_costs_its_square() -> None:
+def test_a_step_of_brightness_costs_its_square(make_picture) -> None:
     frame = make_picture(0)
     assert warping_error(frame, frame + 5, still(), EVERYWHERE) == pytest.approx((5 / 255) ** 2, rel=1e-5)
 
@@ -41,7 +40,7 @@ def test_movement_that_the_flow_follows_costs_nothing() -> None:
     assert warping_error(before, after, warp, middle) < 0.05 * warping_error(before, after, still(), middle)
 
 
-def test_pixels_without_a_counterpart_do_not_count() -> None:
+def test_pixels_without_a_counterpart_do_not_count(make_picture) -> None:
     warp = Warp(still().map, np.zeros((64, 96), bool))
     frame = make_picture(0)
     assert np.isnan(warping_error(frame, frame, warp, EVERYWHERE))
@@ -54,6 +53,6 @@ def test_what_leaves_the_picture_is_not_reliable() -> None:
     assert not warp.reliable[:, 0].any()
 
 
-def test_large_pictures_are_shrunk_and_small_ones_left() -> None:
+def test_large_pictures_are_shrunk_and_small_ones_left(shape) -> None:
     assert shrink(np.zeros((600, 1200, 3), np.uint8)).shape == (FLOW_SIZE // 2, FLOW_SIZE, 3)
     assert shrink(np.zeros((20, 30, 3), np.uint8)).shape == (20, 30, 3)

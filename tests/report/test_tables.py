@@ -3,84 +3,108 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_results import make_metrics
 from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.errors import DiffSignError
-from diffsign.records.metric_definitions import DEFINITIONS, format_value
-from diffsign.records.metrics import Figure, load_metrics, save_metrics
-from diffsign.report.tables import clip_table, load_all, long_table, paper_table, signer_table
+from diffsign.records.metric_definitions import METRIC_DEFINITIONS, format_value
+from diffsign.records.metrics import Evaluation, Metric, load_metrics, save_metrics
+from diffsign.report.results import find_results
+from diffsign.report.tables import Spread, write_tables
 
 Run = tuple[Path, list[Path]]
 
 
+def tables_of(folder: Path, evaluations: list[Evaluation]) -> dict[str, pd.DataFrame]:
+    """Write results as files, and read the tables that are made of them."""
+    paths = []
+    for number, evaluation in enumerate(evaluations):
+        paths.append(folder / f"{number}.json")
+        save_metrics(paths[-1], evaluation)
+    written = write_tables(folder / "tables", find_results(paths))
+    return {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in written}
+
+
+@pytest.fixture
+def tables(run: Run, tmp_path: Path) -> dict[str, pd.DataFrame]:
+    return tables_of(tmp_path / "of the run", list(find_results(run[1])))
+
+
 def test_results_are_sorted_whatever_the_order_of_the_files(run: Run) -> None:
     _, paths = run
-    names = [(m.signer, m.video) for m in load_all(reversed(paths))]
+    names = [(m.signer, m.video) for m in find_results(reversed(paths))]
     assert names == [("anna", "bye"), ("anna", "hello"), ("ben", "hello")]
 
 
 def test_the_same_result_twice_is_refused(run: Run) -> None:
     _, paths = run
-    with pytest.raises(DiffSignError, match="both of the video 'hello' by the signer 'anna'"):
-        load_all([*paths, paths[0]])
+    with pytest.raises(DiffSignError, match=r"metrics\.json.*metrics\.json.*hello.*anna"):
+        find_results([*paths, paths[0]])
 
 
-def test_odd_files_are_one_sentence(run: Run, tmp_path: Path) -> None:
+def test_odd_files_are_named(run: Run, tmp_path: Path) -> None:
     _, paths = run
     odd = tmp_path / "odd.json"
-    for text, message in {"": "is empty", "{}": "no format key", "\x00\xff": "is not a metrics file"}.items():
+    for text in ("", "{}", "\x00\xff", '{"format": "diffsign-metrics", "version": 2}'):
         odd.write_bytes(text.encode("latin-1"))
-        with pytest.raises(DiffSignError, match=message):
-            load_all([*paths, odd])
-    with pytest.raises(DiffSignError, match="does not exist"):
-        load_all([tmp_path / "missing.json"])
-    with pytest.raises(DiffSignError, match="no metrics were given"):
-        load_all([])
+        with pytest.raises(DiffSignError, match=r"odd\.json"):
+            find_results([*paths, odd])
+    with pytest.raises(DiffSignError, match=r"missing\.json"):
+        find_results([tmp_path / "missing.json"])
+    with pytest.raises(DiffSignError):
+        find_results([])
 
 
-def test_signers_have_mean_and_sample_deviation(run: Run) -> None:
-    table = signer_table(load_all(run[1])).set_index(["signer", "figure"])
+def test_signers_have_mean_and_sample_deviation(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["signers"].set_index(["signer", "metric"])
     anna = table.loc[("anna", "fid")]
     assert anna["mean"] == pytest.approx(0.6) and anna["clips"] == 2
-    assert anna["sd"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert anna["sd"] == pytest.approx(np.std([0.5, 0.7], ddof=1), rel=1e-5)
     assert np.isnan(table.loc[("ben", "fid")]["sd"])
 
 
-def test_figures_of_different_networks_are_not_averaged() -> None:
+def test_running_mean_and_deviation_are_those_of_numpy() -> None:
+    values = np.random.default_rng(0).normal(1e6, 1, 200)
+    spread = Spread()
+    for value in values:
+        spread.add(value)
+    assert spread.mean == pytest.approx(values.mean()) and spread.sd == pytest.approx(values.std(ddof=1), rel=1e-6)
+    assert np.isnan(Spread().mean) and np.isnan(Spread().sd)
+
+
+def test_metrics_of_different_networks_are_not_averaged(make_metrics, tmp_path: Path) -> None:
     other = make_metrics("anna", "bye")
-    figures = other.figures | {"fid": Figure(value=9.0, frames=5, network="Inception")}
-    results = [make_metrics("anna", "hello"), other.model_copy(update={"figures": figures})]
-    table = signer_table(results)
-    assert sorted(table[table["figure"] == "fid"]["network"]) == ["Inception", "tiny CLIP"]
-    paper = paper_table(results)
+    changed = other.metrics | {"fid": Metric(value=9.0, frames=5, network="Inception")}
+    results = [make_metrics("anna", "hello"), other.model_copy(update={"metrics": changed})]
+    tables = tables_of(tmp_path, results)
+    table = tables["signers"]
+    assert sorted(table[table["metric"] == "fid"]["network"]) == ["Inception", "tiny CLIP"]
+    paper = tables["paper"]
     assert paper["FID network"].tolist() == ["Inception", "tiny CLIP"] and paper["FID"].tolist() == [9.0, 0.5]
 
 
-def test_the_papers_table_has_a_row_for_each_kind(run: Run) -> None:
-    table = paper_table(load_all(run[1])).set_index("prompt")
+def test_the_papers_table_has_a_row_for_each_kind(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["paper"].set_index("prompt")
     assert table.index.tolist() == ["image", "text"]
     assert table.loc["text", "SSIM"] == pytest.approx(0.6)
     assert table.loc["image", "directional similarity"] == pytest.approx(0.2)
-    assert table.loc["text", "clips"] == 2
+    assert table.loc["text", "clips"] == 2 and table.loc["text", "SSIM n"] == 2
 
 
-def test_every_table_names_networks_frames_and_reasons(run: Run) -> None:
-    results = load_all(run[1])
-    long = long_table(results)
-    assert len(long) == 3 * len(DEFINITIONS)
-    missing = long[long["figure"] == "reference_similarity"]
-    assert missing["value"].isna().all() and (missing["reason"] != "").all()
-    assert (long[long["figure"] == "fid"]["network"] == "tiny CLIP").all()
-    wide = clip_table(results)
-    assert set(DEFINITIONS) <= set(wide.columns) and (wide["network_fid"] == "tiny CLIP").all()
+def test_every_table_names_networks_frames_and_reasons(tables: dict[str, pd.DataFrame]) -> None:
+    long = tables["metrics"]
+    assert len(long) == 3 * len(METRIC_DEFINITIONS)
+    missing = long[long["metric"] == "reference_similarity"]
+    assert missing["value"].isna().all() and missing["reason"].notna().all()
+    assert (long[long["metric"] == "fid"]["network"] == "tiny CLIP").all()
+    wide = tables["clips"]
+    assert set(METRIC_DEFINITIONS) <= set(wide.columns) and (wide["network_fid"] == "tiny CLIP").all()
 
 
-def test_figures_missing_from_an_older_file_are_empty_cells(run: Run) -> None:
+def test_metrics_missing_from_an_older_file_are_empty_cells(make_metrics, tmp_path: Path) -> None:
     old = make_metrics("old", "hello")
-    old = old.model_copy(update={"figures": {"fid": old.figures["fid"]}, "series": {}})
-    wide = clip_table([old])
+    old = old.model_copy(update={"metrics": {"fid": old.metrics["fid"]}, "series": {}})
+    wide = tables_of(tmp_path, [old])["clips"]
     assert wide["fid"].item() == 0.5 and wide["flicker"].isna().all()
 
 
@@ -99,8 +123,8 @@ def test_the_command_writes_tables_and_plots(run: Run, tmp_path: Path) -> None:
     assert before == {path: path.read_bytes() for path in sorted(out.rglob("*.*"))}, "the same bytes every time"
 
 
-def test_plots_stand_a_lone_result_without_series(tmp_path: Path) -> None:
-    bare = make_metrics("a $x_1$ signer", "v").model_copy(update={"series": {}, "figures": {}})
+def test_plots_stand_a_lone_result_without_series(tmp_path: Path, make_metrics) -> None:
+    bare = make_metrics("a $x_1$ signer", "v").model_copy(update={"series": {}, "metrics": {}})
     path = tmp_path / "m.json"
     save_metrics(path, bare)
     result = CliRunner().invoke(app, ["aggregate", str(tmp_path / "out"), str(path)])
