@@ -38,7 +38,7 @@ from diffsign.control.pose import skeletons_of_motion
 from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
 from diffsign.evaluate.flicker import estimate_warp, warping_error
-from diffsign.evaluate.legibility import found, part_agreement, redetected
+from diffsign.evaluate.legibility import found, part_agreement, presence
 from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.frames import Sizing
@@ -305,7 +305,7 @@ def clip_accuracy(artist: Artist, body: Body, people: list[Attributes], work: Pa
         "hands_found": float(hands["result"].mean()),
         "hands_found_rendering": float(hands["rendering"].mean()),
         "hands_below_rendering": float(hands["rendering"].mean() - hands["result"].mean()),
-        "hands_redetected": redetected(hands["rendering"], hands["result"])[0],
+        "hands_redetected": presence(hands["rendering"], hands["result"]).recall,
         "warping_error": float(error),
         "warping_error_rendering": float(base),
         "flicker": float(error / base),

@@ -34,7 +34,7 @@ from diffsign.config.generate import GenerateSettings
 from diffsign.config.settings import parse
 from diffsign.detect.stage import detect_clip
 from diffsign.evaluate.flicker import estimate_warp, shrink, warping_error
-from diffsign.evaluate.legibility import found, handshape_error, part_agreement, redetected
+from diffsign.evaluate.legibility import found, handshape_error, part_agreement, presence
 from diffsign.evaluate.ssim import ssim_pairs, to_grey
 from diffsign.files import atomic
 from diffsign.generate.avatar import Avatar, load_avatar
@@ -105,13 +105,15 @@ def legibility(scene: Scene, frames: np.ndarray, threads: int) -> dict[str, floa
         clip = Path(folder) / "clip.mkv"
         write_clip(clip, [cv2.resize(frame, (scene.info.width, scene.info.height)) for frame in frames], scene.info.fps)
         seen = detect_clip(clip, DetectSettings(require_person=False), threads)
-    again = [redetected(found(scene.keypoints, hand), found(seen, hand)) for hand in HANDS]
+    again = [presence(found(scene.keypoints, hand), found(seen, hand)) for hand in HANDS]
     wanted = sum(count for _, count in again)
     correct = np.concatenate([part_agreement(scene.keypoints, seen, hand).correct for hand in HANDS])
     shape = np.concatenate([handshape_error(scene.keypoints, seen, hand) for hand in HANDS])
     body = part_agreement(scene.keypoints, seen, "body").correct
     return {
-        "hands_redetected": sum(share * count for share, count in again if count) / wanted if wanted else float("nan"),
+        "hands_redetected": sum(hand.recall * hand.in_reference for hand in again if hand.in_reference) / wanted
+        if wanted
+        else float("nan"),
         "hands_pck": float(np.nanmean(correct)) if np.isfinite(correct).any() else float("nan"),
         "handshape_error": float(np.nanmean(shape)) if np.isfinite(shape).any() else float("nan"),
         "body_pck": float(np.nanmean(body)),
