@@ -3,7 +3,7 @@
 # Paths:
 #   resources/body/body.npz                        the body that is fitted and rendered
 #   resources/families/{family}.json               where the weights of a model family are
-#   resources/characters/{character}.safetensors   what a family was taught of a character
+#   resources/subjects/{subject}.safetensors       the LoRA of a subject that a family is fine-tuned on
 #   results/videos/{video}/…                       what is made from one source video: clip, keypoints,
 #                                                  motion, avatar, controls
 #   results/signers/{signer}/{video}/…             one video by one synthetic signer, and its figures

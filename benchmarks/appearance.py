@@ -39,11 +39,11 @@ from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
 from diffsign.evaluate.flicker import estimate_warp, warping_error
 from diffsign.evaluate.legibility import found, part_agreement, presence
+from diffsign.fetch.stage import fetch_family
 from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.models.fetch import fetch_family
+from diffsign.generate.sizing import Sizing
 from diffsign.records.clip import write_clip
 from diffsign.records.conditioning import Conditioning
 from diffsign.records.keypoints import COUNT, Keypoints

@@ -35,14 +35,15 @@ from diffsign.config.personalize import PersonalizeSettings
 from diffsign.config.synthetic import SyntheticSettings
 from diffsign.control.pose import skeletons_of_motion
 from diffsign.errors import DiffSignError
+from diffsign.fetch.stage import fetch_family
 from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
+from diffsign.generate.sizing import Sizing
 from diffsign.generate.windows import batch_windows
 from diffsign.geometry.visibility import rasterise
-from diffsign.models.fetch import fetch_family
-from diffsign.personalize.dreambooth import Personalization
+from diffsign.personalize.subject import TrainingSubject
+from diffsign.personalize.training import Personalization
 from diffsign.records.manifest import Manifest
 from diffsign.synthetic.signer import perform
 from diffsign.training.attributes import Attributes, caption
@@ -66,7 +67,7 @@ WORDS = {
     "LoRA": f"a {RARE} person",
 }
 #: What the family should still draw as before: people of every kind that its words tell apart.
-CLASS_WORDS = ";".join(caption(Attributes.random(np.random.default_rng(seed))) for seed in range(12))
+CLASS_PROMPTS = ";".join(caption(Attributes.random(np.random.default_rng(seed))) for seed in range(12))
 #: A small family needs a LoRA of all layers and a larger step than the defaults, which are Stable Diffusion's.
 SETTINGS = {"steps": 240, "learning_rate": 1e-3, "layers": "all", "prior_pictures": 24, "device": "cpu"}
 OTHER = "a person with tan skin and black hair, in a green long-sleeved shirt, white background"
@@ -199,7 +200,8 @@ def main() -> None:
             Image.fromarray(picture).save(folder / f"{number}.{name}")
     settings = PersonalizeSettings(**SETTINGS | json.loads(options.settings))
     started, computed = time.monotonic(), time.process_time()
-    tensors = Personalization(manifest, [folder], WORDS["LoRA"], CLASS_WORDS, options.work / "lora", settings).train()
+    subject = TrainingSubject.of([folder], WORDS["LoRA"], CLASS_PROMPTS)
+    tensors = Personalization(manifest, subject, options.work / "lora", settings).train()
     seconds, processor = time.monotonic() - started, time.process_time() - computed
     lora = options.work / "lora.safetensors"
     save_file(tensors, lora)

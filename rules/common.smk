@@ -44,7 +44,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 wildcard_constraints:
     video="|".join(re.escape(video) for video in VIDEOS),
     signer="|".join(re.escape(signer) for signer in SIGNERS),
-    character="|".join(re.escape(name) for name in CONFIG.characters) or "none",
+    subject="|".join(re.escape(name) for name in CONFIG.subjects) or "none",
 
 
 scattergather:
@@ -63,4 +63,4 @@ def signer(wildcards):
 
 def subject(wildcards):
     """Return the subject of a job."""
-    return PROJECT.subject(wildcards.character)
+    return PROJECT.subject(wildcards.subject)

@@ -1,7 +1,8 @@
 """From the controls to the synthetic signer.
 
 In: the sheet of signers, the controls of each video. Out: the manifest of a model family's weights, the LoRAs of
-characters that signers name, and for each signer what it is conditioned on and, for each video, ``clip.mkv`` with the keypoints found again on it.
+subjects that signers name, and for each signer what it is conditioned on and, for each video, ``clip.mkv`` with the
+keypoints found again on it.
 """
 
 
@@ -28,16 +29,16 @@ rule fetch:
 
 
 rule personalize:
-    """Teach a family one character from a few pictures (DreamBooth); goes on where it was cut off."""
+    """Fine-tune a family on one subject from a few pictures (DreamBooth); goes on where it was interrupted."""
     input:
         manifest=lambda wildcards: subject(wildcards).manifest,
         pictures=lambda wildcards: subject(wildcards).pictures,
     output:
-        lora=f"{RESOURCES}/characters/{{character}}.safetensors",
+        lora=f"{RESOURCES}/subjects/{{subject}}.safetensors",
     log:
-        f"{LOGS}/personalize_{{character}}.log",
+        f"{LOGS}/personalize_{{subject}}.log",
     benchmark:
-        f"{BENCHMARKS}/personalize_{{character}}.tsv"
+        f"{BENCHMARKS}/personalize_{{subject}}.tsv"
     conda:
         "../envs/diffusion.yaml"
     threads: 2

@@ -10,10 +10,12 @@ import pytest
 from diffsign.body.build import write_body
 from diffsign.body.model import Body, load_body
 
+pytest_plugins = ["tests.model_fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Name the interpreter that has the original ``ip-adapter`` package (tests/generate/original.txt)."""
-    parser.addoption("--original", metavar="PYTHON", help="an environment that has tests/generate/original.txt")
+    """Name the interpreter that has the original ``ip-adapter`` package (tests/models/original.txt)."""
+    parser.addoption("--original", metavar="PYTHON", help="an environment that has tests/models/original.txt")
 
 
 @pytest.fixture(scope="session")

@@ -67,11 +67,15 @@ from diffsign.cli import (  # noqa: E402
     config,  # noqa: F401
     control,  # noqa: F401
     detect,  # noqa: F401
+    encode,  # noqa: F401
     evaluate,  # noqa: F401
+    fetch,  # noqa: F401
+    generate,  # noqa: F401
+    join,  # noqa: F401
     motion,  # noqa: F401
+    personalize,  # noqa: F401
     report,  # noqa: F401
     scene,  # noqa: F401
-    signer,  # noqa: F401
     synthetic,  # noqa: F401
     text,  # noqa: F401
     training,  # noqa: F401

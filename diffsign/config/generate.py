@@ -23,6 +23,12 @@ class FetchSettings(Settings):
     motion_adapter: bool = Field(False, description="The motion module, for temporal: animatediff.")
 
 
+class EncodeSettings(Settings):
+    """How a signer is encoded."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
+
+
 class GenerateSettings(Settings):
     """How a signer is generated. What is null is taken from the model family."""
 
@@ -64,7 +70,7 @@ class GenerateSettings(Settings):
         description="Height in pixels, as many 8s as there are latents; alone, the width follows the clip's shape.",
     )
     details: list[Literal["face", "hands"]] = Field(
-        [], description="Parts that are cut out, drawn over larger, and laid back."
+        [], description="Parts that are cropped, refined at a larger size (img2img), and composited."
     )
     details_strength: float = Field(
         0.4, ge=0.05, le=1, description="How far details may depart from what is there; 1 keeps nothing of it."
@@ -74,7 +80,7 @@ class GenerateSettings(Settings):
         ge=64,
         le=2048,
         multiple_of=8,
-        description="Pixels of a side at which details are drawn; by default the family's short side, or 512.",
+        description="Pixels of a side at which details are refined; by default the family's short side, or 512.",
     )
     background: str | None = Field(
         None,
@@ -101,13 +107,13 @@ class GenerateSettings(Settings):
 
     @property
     def starting_noise(self) -> Literal["shared", "mesh", "frame"]:
-        """What frames start from. Motion modules are trained on noise of each frame's own."""
+        """What frames start from. Motion modules are trained on independent noise for each frame."""
         return self.noise or ("frame" if self.temporal == "animatediff" else "shared")
 
     @model_validator(mode="after")
     def _one_frame_at_a_time(self) -> GenerateSettings:
         if self.details and self.temporal == "animatediff":
-            raise ValueError("details are drawn frame by frame, which animatediff's networks do not; leave one out")
+            raise ValueError("details are refined frame by frame, which animatediff's networks cannot; leave one out")
         return self
 
     @field_validator("background")

@@ -1,4 +1,4 @@
-"""Settings of ``diffsign personalize``, and the characters of a config."""
+"""Settings of ``diffsign personalize``, and the subjects of a config."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from diffsign.config.family import DType
+from diffsign.config.renamed import formerly
 from diffsign.config.settings import Settings
 
 
@@ -41,17 +42,30 @@ class PersonalizeSettings(Settings):
     )
 
 
-class Character(PersonalizeSettings):
+class SubjectSettings(PersonalizeSettings):
     """A person who has consented, or a designed character, given by a few pictures."""
 
     pictures: list[str] = Field(min_length=1, description="Pictures, or folders of pictures.")
-    words: str = Field(min_length=1, description="What calls the character: a rare word and the class, 'a zwx person'.")
-    class_words: str = Field(
+    instance_prompt: str = Field(
+        min_length=1,
+        description="What the subject is called: a rare word and the class, 'a zwx person'.",
+        json_schema_extra=formerly("words"),
+    )
+    class_prompt: str = Field(
         "a person",
         min_length=1,
         description="The class, without the rare word; several descriptions, separated by ';', are kept all.",
+        json_schema_extra=formerly("class_words"),
     )
-    family: str | None = Field(None, description="Model family to train; by default that of signers given by words.")
+    family: str | None = Field(
+        None, description="Model family to fine-tune; by default that of signers given by words."
+    )
+
+    @property
+    def rare_words(self) -> list[str]:
+        """The words of the instance prompt that the class prompt does not have."""
+        common = self.class_prompt.replace(";", " ").split()
+        return [word for word in self.instance_prompt.split() if word not in common]
 
     @property
     def training(self) -> PersonalizeSettings:

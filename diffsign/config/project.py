@@ -11,7 +11,7 @@ from diffsign.config.colour import background_picture
 from diffsign.config.family import ControlName
 from diffsign.config.generate import FetchSettings, GenerateSettings
 from diffsign.config.import_pose import ImportPoseSettings
-from diffsign.config.personalize import Character
+from diffsign.config.personalize import SubjectSettings
 from diffsign.config.schema import Config, load_config, load_signers, load_videos, said_settings
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import SignerRow, VideoRow
@@ -60,7 +60,7 @@ class Project:
 
     def subject(self, name: str) -> Subject:
         """Return one subject of the config."""
-        return Subject(self, name, self.config.characters[name])
+        return Subject(self, name, self.config.subjects[name])
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,17 @@ class Subject:
 
     project: Project
     name: str
-    settings: Character
+    settings: SubjectSettings
 
     @property
     def manifest(self) -> str:
         """Manifest of the family that is fine-tuned."""
-        return self.project.family(self.project.config.family_of_character(self.name)).manifest
+        return self.project.family(self.project.config.family_of_subject(self.name)).manifest
 
     @property
     def lora(self) -> str:
         """The LoRA that comes of it."""
-        return f"{self.project.config.resources}/characters/{self.name}.safetensors"
+        return f"{self.project.config.resources}/subjects/{self.name}.safetensors"
 
     @property
     def pictures(self) -> list[str]:
@@ -122,7 +122,7 @@ class Subject:
         """Return pictures, words and settings of its training."""
         return [
             *repeated("--picture", self.settings.pictures),
-            *given(words=self.settings.words, class_words=self.settings.class_words),
+            *given(instance_prompt=self.settings.instance_prompt, class_prompt=self.settings.class_prompt),
             *to_flags(self.settings.training),
         ]
 
@@ -145,11 +145,11 @@ class FamilyUse:
         rows = [row for row in self.project.signers.values() if config.family_of(row) == self.name]
         loras = sorted({name for row in rows for name in row.loras})
         controls: list[ControlName] = [*config.controls_of(self.name)]
-        if any(name in config.characters for name in loras) and "canny" not in controls:
+        if any(name in config.subjects for name in loras) and "canny" not in controls:
             controls.append("canny")  # pictures of a subject are learned under their edges
         needed = FetchSettings(
             controls=controls,
-            loras=[name for name in loras if name not in config.characters],
+            loras=[name for name in loras if name not in config.subjects],
             ip_adapter=any(row.image for row in rows),
             clip=True,
             preset=config.generate.preset,
@@ -184,7 +184,7 @@ class Signer:
     @property
     def loras(self) -> list[str]:
         """LoRA files of the subjects that the signer names."""
-        subjects = self.project.config.characters
+        subjects = self.project.config.subjects
         return [self.project.subject(name).lora for name in self.row.loras if name in subjects]
 
     @property
@@ -206,7 +206,7 @@ class Signer:
 
     def encode_flags(self) -> list[str]:
         """Return the signer's pictures, words and LoRAs."""
-        row, subjects = self.row, self.project.config.characters
+        row, subjects = self.row, self.project.config.subjects
         scaled = {
             self.project.subject(name).lora if name in subjects else name: scale for name, scale in row.loras.items()
         }

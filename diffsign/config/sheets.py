@@ -100,7 +100,7 @@ class SignerRow(Settings):
     )
     lora: list[str] = Field(
         default=[],
-        description="LoRAs, separated by ';': characters of the config or LoRAs of the family, as name or name:scale.",
+        description="LoRAs, separated by ';': subjects of the config or LoRAs of the family, as name or name:scale.",
     )
 
     @field_validator("image", "lora", "region", mode="before")
@@ -121,7 +121,7 @@ class SignerRow(Settings):
     @model_validator(mode="after")
     def _described(self) -> SignerRow:
         if not self.image and not self.text and not self.lora:
-            raise ValueError("a signer needs an image, a text, or both (or a lora that is a character)")
+            raise ValueError("a signer needs an image, a text, or both (or a lora that is a subject)")
         if self.region and len(self.region) != len(self.image):
             raise ValueError(f"there are {len(self.region)} regions for {len(self.image)} pictures; give one for each")
         return self

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffsign.avatar.background import load_background
 from diffsign.errors import DiffSignError
-from diffsign.generate.frames import Sizing
+from diffsign.generate.sizing import Sizing
 from diffsign.records.clip import ClipInfo, probe_clip
 
 
@@ -29,7 +29,7 @@ def require_mask(mask: Path | None, clip: ClipInfo) -> Path:
     """Return the avatar's mask; raise :class:`DiffSignError` if there is none, or it is another clip's."""
     if mask is None:
         raise DiffSignError(
-            "a background, or a picture that speaks for a region, has to know where the signer is: give the avatar's "
+            "a background, or a reference picture of a region, has to know where the signer is: give the avatar's "
             "mask with --mask."
         )
     info = probe_clip(mask)

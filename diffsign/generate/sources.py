@@ -14,7 +14,7 @@ from diffsign.records.clip import ClipInfo, probe_clip
 
 
 def check_controls(
-    given: Mapping[str, Path], chosen: Mapping[ControlName, float]
+    given: Mapping[ControlName, Path], chosen: Mapping[ControlName, float]
 ) -> tuple[dict[ControlName, Path], ClipInfo]:
     """Return the clip of every chosen control, and what they have in common.
 
@@ -34,13 +34,13 @@ def check_controls(
     for name in names[1:]:
         if infos[name] != infos[names[0]]:
             raise DiffSignError(
-                f"the control clips do not match: {names[0]} is {_words(infos[names[0]])}, "
-                f"{name} {_words(infos[name])}; make them again from one rendering."
+                f"the control clips do not match: {names[0]} is {_described(infos[names[0]])}, "
+                f"{name} {_described(infos[name])}; make them again from one rendering."
             )
     return clips, infos[names[0]]
 
 
-def _words(info: ClipInfo) -> str:
+def _described(info: ClipInfo) -> str:
     return f"{info.width}×{info.height}, {info.frames} frames at {info.fps:g}/s"
 
 
@@ -73,8 +73,3 @@ def read_windows(
         for pictures in kept.values():
             for frame in [frame for frame in pictures if last_use[frame] <= index]:
                 del pictures[frame]
-
-
-def filler(width: int, height: int) -> Iterator[np.ndarray]:
-    """Yield the one black frame of a chunk that has none of its own; joining passes over it."""
-    yield np.zeros((height, width, 3), np.uint8)

@@ -5,6 +5,7 @@ Windows are cut from the whole clip, never from a chunk, so that a frame has the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,12 @@ def keyed_windows(total: int, size: int, every: int) -> list[Window]:
     """
     windows = []
     for batch in batch_windows(total, size):
-        seen = {0, *(key_frame_of(frame, every) for frame in batch.frames)}
-        company = sorted(seen - set(batch.frames))
-        frames = (*company, *batch.frames)
+        attended_to = {0, *(key_frame_of(frame, every) for frame in batch.frames)}
+        extra = sorted(attended_to - set(batch.frames))
+        frames = (*extra, *batch.frames)
         place = {frame: index for index, frame in enumerate(frames)}
         attended = [(place[frame], place[0], place[key_frame_of(frame, every)]) for frame in frames]
-        shares = (0.0,) * len(company) + batch.shares
+        shares = (0.0,) * len(extra) + batch.shares
         windows.append(Window(frames, shares, np.array(attended, dtype=np.int64)))
     return windows
 
@@ -92,3 +93,28 @@ def overlapping_windows(total: int, size: int = MOTION_CONTEXT, overlap: int = M
         Window(tuple(range(start, start + size)), tuple(shares[index, start : start + size].tolist()))
         for index, start in enumerate(starts)
     ]
+
+
+class CrossFade:
+    """Sums up what windows contribute to each frame, and gives a frame when no later window has a share in it.
+
+    Args:
+        windows: in the order in which they are added.
+        wanted: frames that are given; others are dropped.
+    """
+
+    def __init__(self, windows: Sequence[Window], wanted: range) -> None:
+        self.wanted = set(wanted)
+        self.last = {frame: index for index, window in enumerate(windows) for frame in window.kept}
+        self.sums: dict[int, np.ndarray] = {}
+        self.added = 0
+
+    def add(self, window: Window, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """Add a window's pictures (N, H, W, 3) float32; yield the frames (H, W, 3) that are now complete, in order."""
+        for frame, share, picture in zip(window.frames, window.shares, pictures, strict=True):
+            if share > 0 and frame in self.wanted:
+                self.sums[frame] = self.sums.get(frame, 0.0) + np.float32(share) * picture
+        complete = sorted(frame for frame in self.sums if self.last[frame] == self.added)
+        self.added += 1
+        for frame in complete:
+            yield self.sums.pop(frame)

@@ -10,9 +10,22 @@ from diffsign.config.family import PACKAGE, WeightFile, Weights
 from diffsign.errors import DiffSignError
 
 
-@dataclass
-class Missing:
-    """A part that is not at hand.
+@dataclass(frozen=True)
+class Location:
+    """Where a part is on this machine.
+
+    Attributes:
+        path: folder or file.
+        commit: of the hub's repository, if it came from there.
+    """
+
+    path: Path
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class MissingPart:
+    """A part whose weights are not on this machine.
 
     Attributes:
         what: the part, in words.
@@ -26,15 +39,15 @@ class Missing:
     id: str
     key: str
     reason: str
-    on_hub: bool
+    on_hub: bool = False
 
 
-class NotAtHand(Exception):  # noqa: N818
-    """Carries a :class:`Missing` to where all of them are told together."""
+class WeightsNotFoundError(Exception):
+    """Carries a :class:`MissingPart` to where all missing parts are reported together."""
 
-    def __init__(self, missing: Missing) -> None:
-        super().__init__(missing.what)
-        self.missing = missing
+    def __init__(self, part: MissingPart) -> None:
+        super().__init__(f"{part.what} '{part.id}': {part.reason}")
+        self.part = part
 
 
 @dataclass
@@ -47,8 +60,8 @@ class Finder:
 
     unreachable: str = field(default="")
 
-    def folder(self, weights: Weights, what: str, key: str, patterns: list[str]) -> tuple[Path, str | None]:
-        """Return the local folder of ``weights`` (with its subfolder) and the hub's commit, if it came from there.
+    def folder(self, weights: Weights, what: str, key: str, patterns: list[str]) -> Location:
+        """Return the local folder of ``weights``, its subfolder included.
 
         Args:
             weights: what the family names.
@@ -57,48 +70,46 @@ class Finder:
             patterns: files wanted, relative to the subfolder, as the hub's ``allow_patterns``.
 
         Raises:
-            NotAtHand: if it is not there and cannot be had.
+            WeightsNotFoundError: if it is not there and cannot be downloaded.
         """
         prefix = f"{weights.subfolder}/" if weights.subfolder else ""
-        root, commit = self._root(weights, what, key, [prefix + pattern for pattern in patterns])
-        folder = root / weights.subfolder
-        if not folder.is_dir() and (root / "config.json").exists():
-            folder = root  # a local folder that holds the network itself stands in for the hub's repository
+        root = self._root(weights, what, key, [prefix + pattern for pattern in patterns])
+        folder = root.path / weights.subfolder
+        if not folder.is_dir() and (root.path / "config.json").exists():
+            folder = root.path  # a local folder that holds the network itself stands in for the hub's repository
         if not folder.is_dir():
-            raise NotAtHand(
-                Missing(what, weights.id, key, f"'{root}' has no folder '{weights.subfolder}'", on_hub=False)
-            )
-        return folder, commit
+            reason = f"'{root.path}' has no folder '{weights.subfolder}'"
+            raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
+        return Location(folder, root.commit)
 
-    def file(self, weights: WeightFile, what: str, key: str) -> tuple[Path, str | None]:
-        """Return the local path of one file of weights and the hub's commit."""
-        root, commit = self._root(weights, what, key, [weights.file])
-        path = root / weights.file
-        if not path.is_file() and (root / path.name).is_file():
-            path = root / path.name
+    def file(self, weights: WeightFile, what: str, key: str) -> Location:
+        """Return the local path of one file of weights."""
+        root = self._root(weights, what, key, [weights.file])
+        path = root.path / weights.file
+        if not path.is_file() and (root.path / path.name).is_file():
+            path = root.path / path.name
         if not path.is_file():
-            raise NotAtHand(Missing(what, weights.id, key, f"'{root}' has no file '{weights.file}'", on_hub=False))
-        return path, commit
+            reason = f"'{root.path}' has no file '{weights.file}'"
+            raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
+        return Location(path, root.commit)
 
-    def _root(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> tuple[Path, str | None]:
+    def _root(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> Location:
         if weights.id.startswith(PACKAGE):
             root = Path(str(resources.files("diffsign"))) / weights.id.removeprefix(PACKAGE)
             if not root.is_dir():
                 reason = "this copy of DiffSign does not carry it (`diffsign train` makes it)"
-                raise NotAtHand(Missing(what, weights.id, key, reason, on_hub=False))
-            return root, None
+                raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
+            return Location(root)
         path = Path(weights.id).expanduser()
         if path.is_dir():
-            return path.resolve(), None
+            return Location(path.resolve())
         if path.is_file():
             raise DiffSignError(f"{key}: '{path}' is a file; give the folder that holds it.")
         if path.is_absolute() or weights.id.startswith((".", "~")) or weights.id.count("/") != 1:
-            raise NotAtHand(Missing(what, weights.id, key, f"there is no folder '{path}'", on_hub=False))
+            raise WeightsNotFoundError(MissingPart(what, weights.id, key, f"there is no folder '{path}'"))
         return self._from_hub(weights, what, key, patterns)
 
-    def _from_hub(
-        self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]
-    ) -> tuple[Path, str | None]:
+    def _from_hub(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> Location:
         from huggingface_hub import constants, snapshot_download
         from huggingface_hub.errors import (
             GatedRepoError,
@@ -117,7 +128,7 @@ class Finder:
                     weights.id, revision=weights.revision, allow_patterns=patterns, local_files_only=offline
                 )
             )
-            return root, root.name
+            return Location(root, root.name)
         except GatedRepoError:
             reason = "the hub asks to accept its licence first (log in with `hf auth login`)"
         except RevisionNotFoundError:
@@ -132,4 +143,4 @@ class Finder:
             reason = f"not in the Hugging Face cache ({constants.HF_HUB_CACHE}), and " + (
                 "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
             )
-        raise NotAtHand(Missing(what, weights.id, key, reason, on_hub=True))
+        raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason, on_hub=True))

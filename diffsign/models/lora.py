@@ -33,22 +33,22 @@ def find_loras(texts: Sequence[str], manifest: Manifest) -> tuple[LoRA, ...]:
     Raises:
         DiffSignError: for an unknown name, or a file that is missing, damaged or for another base model.
     """
-    found = []
+    loras = []
     for text in texts:
         name, scale = parse_lora(text)
         if name in manifest.loras:
-            own = manifest.family.loras[name].scale
-            found.append(LoRA(manifest.loras[name].path, own if scale is None else scale))
+            default = manifest.family.loras[name].scale
+            loras.append(LoRA(manifest.loras[name].path, default if scale is None else scale))
             continue
         if "/" not in name and Path(name).suffix not in (".safetensors", ".bin"):
             raise DiffSignError(
                 f"the manifest of family '{manifest.name}' holds no LoRA '{name}'{nearest(name, manifest.loras)}; give "
                 f"a file (.safetensors), or fetch the family again with --loras '[\"{name}\"]'."
             )
-        base, _ = check_base(Path(manifest.base.path), manifest.family.base.variant, own_vae=False)
+        base, _ = check_base(Path(manifest.base.path), manifest.family.base.variant, with_vae=False)
         check_lora(Path(name), Path(name).stem, base)
-        found.append(LoRA(str(Path(name).resolve()), 1.0 if scale is None else scale))
-    return tuple(found)
+        loras.append(LoRA(str(Path(name).resolve()), 1.0 if scale is None else scale))
+    return tuple(loras)
 
 
 def merge_loras(pipeline: Any, loras: Sequence[LoRA]) -> None:
@@ -60,9 +60,9 @@ def merge_loras(pipeline: Any, loras: Sequence[LoRA]) -> None:
         tensors = read_tensors(Path(lora.path))
         for part, prefixes in PREFIXES.items():
             network = getattr(pipeline, part, None)
-            own = {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}
-            if network is not None and own and lora.scale:
-                _merge(pipeline, part, network, own, lora.scale)
+            changes = {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}
+            if network is not None and changes and lora.scale:
+                _merge(pipeline, part, network, changes, lora.scale)
 
 
 def _merge(pipeline: Any, part: str, network: Any, tensors: dict[str, torch.Tensor], scale: float) -> None:

@@ -56,7 +56,7 @@ def _familiar(width: int) -> str:
 def read_network(
     folder: Path, what: str, stems: tuple[str, ...], variant: str | None = None
 ) -> tuple[dict, Shapes, int]:
-    """Return config, tensor shapes and size in bytes of the network in ``folder``, having seen that it is whole."""
+    """Return config, tensor shapes and size in bytes of the network in ``folder``, checking that it is whole."""
     config = read_json(folder / "config.json", f"config of {what}")
     shapes: Shapes = {}
     size = 0
@@ -66,13 +66,13 @@ def read_network(
     return config, shapes, size
 
 
-def check_base(folder: Path, variant: str | None, own_vae: bool) -> tuple[Base, int]:
+def check_base(folder: Path, variant: str | None, with_vae: bool) -> tuple[Base, int]:
     """Check a base model in the layout of diffusers.
 
     Args:
         folder: with ``model_index.json``.
         variant: of the weight files.
-        own_vae: whether the base's own autoencoder is used.
+        with_vae: whether the base's autoencoder is used, and checked with it.
 
     Returns:
         What other parts have to fit, and the size of the weights in bytes.
@@ -126,7 +126,7 @@ def check_base(folder: Path, variant: str | None, own_vae: bool) -> tuple[Base, 
             if name.endswith(".weight")
         },
     )
-    if own_vae:
+    if with_vae:
         size += check_vae(folder / "vae", variant, base)
     return base, size
 
@@ -143,11 +143,12 @@ def check_vae(folder: Path, variant: str | None, base: Base, base_vae: Path | No
             f"VAE '{folder}' has {channels} latent channels, the base model works on {base.latent_channels}."
         )
     if base_vae is not None and (base_vae / "config.json").exists():
-        own = read_json(base_vae / "config.json", "config of the base model's VAE").get("scaling_factor", 0.18215)
+        base_config = read_json(base_vae / "config.json", "config of the base model's VAE")
+        expected = base_config.get("scaling_factor", 0.18215)
         factor = config.get("scaling_factor", 0.18215)
-        if abs(own - factor) > 1e-4:
+        if abs(expected - factor) > 1e-4:
             raise DiffSignError(
-                f"VAE '{folder}' scales latents by {factor:g}, the base model expects {own:g}; "
+                f"VAE '{folder}' scales latents by {factor:g}, the base model expects {expected:g}; "
                 "it belongs to another family (SD 1.x 0.18215, SDXL 0.13025)."
             )
     return size
@@ -237,8 +238,8 @@ def check_adapter(path: Path, encoder: Path, encoder_variant: str | None, base: 
             f"IP-Adapter '{path}' has {len(keys)} attention layers, the base model {base.cross_attentions}; "
             "it was trained for another base."
         )
-    own = sorted(shape[0] for layer, shape in base.layers.items() if layer.endswith("attn2_to_k"))
-    if sorted(shape[0] for shape in keys) != own:
+    widths = sorted(shape[0] for layer, shape in base.layers.items() if layer.endswith("attn2_to_k"))
+    if sorted(shape[0] for shape in keys) != widths:
         raise DiffSignError(f"IP-Adapter '{path}' is for a base with layers of other widths; give one for this base.")
     config, _, size = read_network(encoder, "the image encoder", TRANSFORMERS_STEMS, encoder_variant)
     vision = config.get("vision_config", config)
@@ -269,10 +270,10 @@ _DOWN = re.compile(r"\.lora_A\.|\.lora_down\.|[._]lora\.down\.")
 
 def _lora_layer(name: str) -> str | None:
     """Return the layer of the UNet that a LoRA's first matrix changes, as in :attr:`Base.layers`; None for others."""
-    found = _DOWN.search(name)
-    if found is None or name.startswith(("text_encoder", "lora_te")):
+    match = _DOWN.search(name)
+    if match is None or name.startswith(("text_encoder", "lora_te")):
         return None
-    layer = name[: found.start()].removeprefix("unet.").removeprefix("lora_unet_")
+    layer = name[: match.start()].removeprefix("unet.").removeprefix("lora_unet_")
     return layer.replace(".processor", "").replace(".", "_")
 
 
@@ -293,10 +294,11 @@ def check_lora(path: Path, name: str, base: Base) -> int:
             raise DiffSignError(
                 f"{where} is for {_familiar(shape[1])}; the base model is {_familiar(base.cross_attention_dim)}."
             )
-        own = base.layers.get(layer, shape)
-        if own[1] != shape[1]:
+        expected = base.layers.get(layer, shape)
+        if expected[1] != shape[1]:
             raise DiffSignError(
-                f"{where} is for another base model: its layer {layer} takes {shape[1]} channels, the base's {own[1]}."
+                f"{where} is for another base model: its layer {layer} takes {shape[1]} channels, "
+                f"the base's {expected[1]}."
             )
     # Layers of SDXL may have the names of its first release; diffusers translates them.
     known = [layer for layer in changed if layer in base.layers or "_blocks_" not in layer or "put_blocks_" in layer]

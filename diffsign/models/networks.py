@@ -15,6 +15,7 @@ import torch
 from diffsign.config.family import ControlName, Preset
 from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError, nearest
+from diffsign.models.device import best_device
 from diffsign.models.lora import merge_loras
 from diffsign.models.sampler import in_channels_last
 from diffsign.models.weights import DIFFUSERS_STEMS, read_json, read_tensors, weight_names
@@ -28,21 +29,14 @@ def library(name: str) -> Any:
 
 
 def quiet_libraries() -> None:
-    """Keep to ourselves what diffusers and transformers say of things that are meant so."""
+    """Silence the progress bars and the warnings of diffusers and transformers about what is intended here."""
     diffusers, transformers = library("diffusers"), library("transformers")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    for talker in (diffusers.utils.logging, transformers.utils.logging):
-        talker.set_verbosity_error()
-        talker.disable_progress_bar()
+    for logger in (diffusers.utils.logging, transformers.utils.logging):
+        logger.set_verbosity_error()
+        logger.disable_progress_bar()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="diffusers|transformers")
-
-
-def best_device(device: str) -> torch.device:
-    """Return the device that is asked for, or the best there is for ``auto``."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DiffSignError("device cuda was asked for, but PyTorch sees no GPU here; use device auto or cpu.")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def best_dtype(manifest: Manifest, settings: GenerateSettings, device: torch.device) -> torch.dtype:
@@ -59,7 +53,7 @@ def pipeline_class(architecture: str) -> Any:
     }[architecture]
 
 
-def drawing_over_class(architecture: str) -> Any:
+def img2img_class(architecture: str) -> Any:
     """Return the img2img ControlNet pipeline of diffusers for an architecture."""
     diffusers = library("diffusers")
     return {
@@ -74,8 +68,8 @@ def variant_in(folder: Path, stems: tuple[str, ...], variant: str | None) -> str
         return None
     plain = weight_names(stems, None)
     names = [name for name in weight_names(stems, variant) if name not in plain]
-    there = any((folder / name).exists() or (folder / f"{name}.index.json").exists() for name in names)
-    return variant if there else None
+    exists = any((folder / name).exists() or (folder / f"{name}.index.json").exists() for name in names)
+    return variant if exists else None
 
 
 def chosen_preset(manifest: Manifest, settings: GenerateSettings) -> Preset:
@@ -157,7 +151,7 @@ def load_pipeline(
 ) -> Any:
     """Load the pipeline for one signer.
 
-    Text and image encoders are left out: :mod:`diffsign.generate.encode` has done their work.
+    Text and image encoders are left out: their work is done when a signer is encoded (:mod:`diffsign.models.encoders`).
 
     Args:
         manifest: the family.
@@ -168,57 +162,75 @@ def load_pipeline(
     Returns:
         The ControlNet pipeline of diffusers, with one ControlNet for each of :func:`chosen_controls`, in that order.
     """
-    diffusers = library("diffusers")
     quiet_libraries()
     device = best_device(settings.device)
     dtype = best_dtype(manifest, settings, device)
     if settings.offload != "none" and device.type != "cuda":
         raise DiffSignError(f"offload {settings.offload} needs a GPU to offload from; set it to none.")
-    family, base, preset = manifest.family, Path(manifest.base.path), chosen_preset(manifest, settings)
-    controls = chosen_controls(manifest, settings)
+    preset = chosen_preset(manifest, settings)
+    kind, parts = pipeline_class(manifest.architecture), _parts(manifest, settings, preset, dtype)
+    if settings.temporal == "animatediff":
+        kind, parts = _with_motion(manifest, parts, dtype)
+    pipeline = kind(**parts)
+    pipeline.set_progress_bar_config(disable=True)
+    if pictures:
+        _load_adapter(pipeline, manifest, dtype)
+    merge_loras(pipeline, [*loras, *_preset_loras(manifest, preset)])
+    _place(pipeline, settings, device)
+    return pipeline
+
+
+def _parts(manifest: Manifest, settings: GenerateSettings, preset: Preset, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the components of the ControlNet pipeline of one frame."""
+    diffusers = library("diffusers")
+    family, base = manifest.family, Path(manifest.base.path)
     vae_folder = Path(manifest.vae.path) if manifest.vae else base / "vae"
     vae_kind = read_json(vae_folder / "config.json", "config of the VAE").get("_class_name", "AutoencoderKL")
+    vae_variant = (family.vae if family.vae else family.base).variant
     nets = [
         _read(diffusers.ControlNetModel, Path(manifest.controlnets[name].path), family.controlnets[name].variant, dtype)
-        for name in controls
+        for name in chosen_controls(manifest, settings)
     ]
-    parts: dict[str, Any] = {
-        "vae": _read(
-            getattr(diffusers, vae_kind), vae_folder, (family.vae if family.vae else family.base).variant, dtype
-        ),
+    return {
+        "vae": _read(getattr(diffusers, vae_kind), vae_folder, vae_variant, dtype),
         "unet": _read(diffusers.UNet2DConditionModel, base / "unet", family.base.variant, dtype),
         "controlnet": diffusers.MultiControlNetModel(nets),
         "scheduler": _scheduler(manifest, preset),
         "text_encoder": None,
         "tokenizer": None,
+        **without_extras(manifest.architecture),
     }
-    if manifest.architecture == "sdxl":
-        parts |= {"text_encoder_2": None, "tokenizer_2": None, "add_watermarker": False}
-    else:
-        parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    pipeline_kind = pipeline_class(manifest.architecture)
-    if settings.temporal == "animatediff":
-        pipeline_kind, parts = _with_motion(manifest, parts, dtype)
-    pipeline = pipeline_kind(**parts)
-    pipeline.set_progress_bar_config(disable=True)
-    if pictures:
-        if manifest.ip_adapter is None:
-            raise DiffSignError(
-                f"the manifest of family '{manifest.name}' holds no IP-Adapter; fetch it with --ip-adapter."
-            )
-        state = _adapter_state(Path(manifest.ip_adapter.weights.path))
-        pipeline.load_ip_adapter(state, subfolder="", weight_name="", image_encoder_folder=None)
-        pipeline.unet.to(dtype=dtype)
-    if preset.lora is not None:
-        if preset.lora not in manifest.loras:
-            raise DiffSignError(
-                f"the manifest of family '{manifest.name}' holds no LoRA '{preset.lora}', which the preset needs; "
-                "fetch the family again with that --preset."
-            )
-        loras = [*loras, LoRA(manifest.loras[preset.lora].path, family.loras[preset.lora].scale)]
-    merge_loras(pipeline, loras)
-    _place(pipeline, settings, device)
-    return pipeline
+
+
+def without_extras(architecture: str) -> dict[str, Any]:
+    """Return the arguments of a pipeline that leave out safety checker, watermark and second text encoder.
+
+    The safety checker is not used: the pictures are of an avatar that the user has rendered.
+    """
+    if architecture == "sdxl":
+        return {"text_encoder_2": None, "tokenizer_2": None, "add_watermarker": False}
+    return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+
+
+def _load_adapter(pipeline: Any, manifest: Manifest, dtype: torch.dtype) -> None:
+    if manifest.ip_adapter is None:
+        raise DiffSignError(
+            f"the manifest of family '{manifest.name}' holds no IP-Adapter; fetch it with --ip-adapter."
+        )
+    state = _adapter_state(Path(manifest.ip_adapter.weights.path))
+    pipeline.load_ip_adapter(state, subfolder="", weight_name="", image_encoder_folder=None)
+    pipeline.unet.to(dtype=dtype)
+
+
+def _preset_loras(manifest: Manifest, preset: Preset) -> list[LoRA]:
+    if preset.lora is None:
+        return []
+    if preset.lora not in manifest.loras:
+        raise DiffSignError(
+            f"the manifest of family '{manifest.name}' holds no LoRA '{preset.lora}', which the preset needs; "
+            "fetch the family again with that --preset."
+        )
+    return [LoRA(manifest.loras[preset.lora].path, manifest.family.loras[preset.lora].scale)]
 
 
 def _place(pipeline: Any, settings: GenerateSettings, device: torch.device) -> None:
@@ -237,9 +249,3 @@ def _place(pipeline: Any, settings: GenerateSettings, device: torch.device) -> N
         pipeline.unet = torch.compile(pipeline.unet)
         for number, net in enumerate(pipeline.controlnet.nets):
             pipeline.controlnet.nets[number] = torch.compile(net)
-
-
-def use_threads(threads: int | None) -> None:
-    """Compute with so many CPU threads; None leaves it to PyTorch."""
-    if threads is not None:
-        torch.set_num_threads(threads)

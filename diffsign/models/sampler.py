@@ -72,10 +72,10 @@ def embeddings(pipeline: Any, conditioning: Conditioning, guided: bool, count: i
     return arguments
 
 
-def regions_of(conditioning: Conditioning, masks: np.ndarray | None) -> torch.Tensor | None:
-    """Return where each reference picture speaks, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8.
+def region_masks(conditioning: Conditioning, masks: np.ndarray | None) -> torch.Tensor | None:
+    """Return the region mask of each reference picture, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8.
 
-    None if all of them speak everywhere.
+    None if every picture is for the whole frame.
     """
     if not conditioning.regions or masks is None:
         return None
@@ -84,10 +84,10 @@ def regions_of(conditioning: Conditioning, masks: np.ndarray | None) -> torch.Te
     return torch.stack([parts[region] for region in conditioning.regions], dim=1)
 
 
-def spoken_for(pipeline: Any, guided: bool, regions: torch.Tensor | None) -> dict[str, Any]:
-    """Return where each reference picture is attended to, (N, P, H, W) in [0, 1], as an argument of the pipelines.
+def _mask_arguments(pipeline: Any, guided: bool, regions: torch.Tensor | None) -> dict[str, Any]:
+    """Return region masks (N, P, H, W) in [0, 1] as an argument of the pipelines.
 
-    Pictures with regions are attended to one by one, and add up where regions overlap.
+    Pictures with region masks are attended to one by one, and add up where regions overlap.
     """
     if regions is None:
         return {}
@@ -120,7 +120,7 @@ def denoise(
         noise: (N, C, h, w) float32.
         generators: N, what schedulers draw more noise from.
         controls: (N, H, W, 3) uint8 for each ControlNet.
-        regions: (N, P, H, W) in [0, 1], where each of P reference pictures is attended to; everywhere by default.
+        regions: (N, P, H, W) in [0, 1], region masks of P reference pictures; by default they are for the whole frame.
 
     Returns:
         (N, H, W, 3) float32 in [0, 1].
@@ -135,7 +135,7 @@ def denoise(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, len(noise)),
-        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
+        **_mask_arguments(pipeline, sampling.guidance_scale > 1, regions),
     ).images
 
 
@@ -164,12 +164,12 @@ def denoise_with_motion(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, 1),
-        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
+        **_mask_arguments(pipeline, sampling.guidance_scale > 1, regions),
     ).frames[0]
 
 
 @torch.inference_mode()
-def draw_over(
+def refine(
     pipeline: Any,
     sampling: Sampling,
     conditioning: Conditioning,
@@ -179,7 +179,7 @@ def draw_over(
     controls: Sequence[np.ndarray],
     regions: torch.Tensor | None = None,
 ) -> np.ndarray:
-    """Draw pictures over, keeping the more the lower ``strength`` is (Meng et al., "SDEdit", ICLR 2022).
+    """Refine pictures by img2img, keeping the more the lower ``strength`` is (Meng et al., "SDEdit", ICLR 2022).
 
     Args:
         pipeline: an img2img pipeline of diffusers with one ControlNet for each of ``controls``.
@@ -189,7 +189,7 @@ def draw_over(
         strength: above 0, where nothing changes, to 1, where nothing stays.
         generators: N, of the noise.
         controls: (N, H, W, 3) uint8 for each ControlNet.
-        regions: (N, P, H, W) in [0, 1], where each of P reference pictures is attended to; everywhere by default.
+        regions: (N, P, H, W) in [0, 1], region masks of P reference pictures; by default they are for the whole frame.
 
     Returns:
         (N, H, W, 3) float32 in [0, 1].
@@ -204,5 +204,5 @@ def draw_over(
         output_type="np",
         **sampling.arguments(),
         **embeddings(pipeline, conditioning, sampling.guidance_scale > 1, len(pictures)),
-        **spoken_for(pipeline, sampling.guidance_scale > 1, regions),
+        **_mask_arguments(pipeline, sampling.guidance_scale > 1, regions),
     ).images

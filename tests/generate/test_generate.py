@@ -5,30 +5,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typer.testing import CliRunner
 
-from diffsign.cli import app
 from diffsign.config.family import resolve_families
 from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import chunk_range, order_chunks, parse_chunk
-from diffsign.generate.encode import encode_signer, read_picture
-from diffsign.generate.frames import Sizing, chosen_size
+from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
 from diffsign.generate.join import joined_frames
+from diffsign.generate.sizing import Sizing, chosen_size
 from diffsign.generate.sources import check_controls
+from diffsign.models.pictures import read_reference
 from diffsign.records.clip import ClipInfo, iter_clip, probe_clip, read_clip, write_clip
 from diffsign.records.conditioning import load_conditioning, save_conditioning
 from diffsign.records.manifest import save_manifest
 
 CPU = {"device": "cpu", "batch_size": 2}
-
-
-def run(tiny, conditioning, clips, manifest=None, **settings):
-    """The 5 frames of the clips, generated in one go: (5, 16, 24, 3) uint8."""
-    generator = Generator(manifest or tiny.fetch(), conditioning, GenerateSettings(**CPU | settings))
-    streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
-    return np.stack(list(generator.frames(streams, 5, range(5), Sizing.of(24, 16, generator.factor))))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +50,7 @@ def test_a_signer_by_words_picture_or_both(tiny, picture, tmp_path):
 
 
 def test_full_adapters_take_hidden_states(sd, picture):
-    adapter = {"id": str(sd.folder / "adapters"), "file": "full.safetensors"}
-    manifest = sd.fetch(ip_adapter=adapter | {"image_encoder": {"id": str(sd.folder / "image_encoder")}})
+    manifest = sd.fetch(ip_adapter=sd.adapter("full.safetensors"))
     signer = encode_signer(manifest, [picture], device="cpu")
     assert signer.image_embeds.shape == (1, 1, 5, 32)  # one class token and 2×2 patches
     assert signer.negative_image_embeds.any()
@@ -85,22 +76,22 @@ def test_a_picture_that_is_not_square_is_told(tmp_path, caplog):
     Image.new("RGB", (40, 20)).save(tmp_path / "wide.png")
     Image.new("RGB", (40, 40)).save(tmp_path / "square.png")
     with caplog.at_level(logging.WARNING):
-        read_picture(tmp_path / "square.png")
+        read_reference(tmp_path / "square.png")
         assert not caplog.records
-        read_picture(tmp_path / "wide.png")
+        read_reference(tmp_path / "wide.png")
     assert "40×20, not square" in caplog.text and "wide.png" in caplog.text
 
 
 def test_transparent_pictures_lie_on_white(tmp_path):
     Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "a.png")
-    assert read_picture(tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
+    assert read_reference(tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("content", [b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
-def test_what_is_no_picture_is_said(tmp_path, content):
+def test_what_is_no_picture_is_refused(tmp_path, content):
     (tmp_path / "ref.png").write_bytes(content)
     with pytest.raises(DiffSignError, match=r"ref\.png' is not a picture"):
-        read_picture(tmp_path / "ref.png")
+        read_reference(tmp_path / "ref.png")
 
 
 def test_a_signer_needs_something(sd):
@@ -131,11 +122,11 @@ def test_every_kind_of_signer_goes_one_way(tiny, picture, clips):
         "both": {"images": [picture], "text": "a woman"},
     }.items():
         signer = encode_signer(manifest, device="cpu", **given)
-        made[name] = run(tiny, signer, clips, manifest)
+        made[name] = tiny.generate(signer, clips, manifest)
         assert made[name].shape == (5, 16, 24, 3) and made[name].std() > 0
     assert (made["text"] != made["image"]).any() and (made["both"] != made["image"]).any()
     # A picture of no weight leaves the words alone.
-    assert np.array_equal(run(tiny, signer, clips, manifest, ip_adapter_scale=0), made["text"])
+    assert np.array_equal(tiny.generate(signer, clips, manifest, ip_adapter_scale=0), made["text"])
 
 
 def test_the_result_is_that_of_the_stock_pipeline(sd, picture, clips):
@@ -166,12 +157,12 @@ def test_the_result_is_that_of_the_stock_pipeline(sd, picture, clips):
         generator=torch.Generator().manual_seed(42),
         output_type="np",
     ).images[0]
-    ours = run(sd, encode_signer(sd.fetch(), [picture], "a woman", device="cpu"), clips, batch_size=1)[1]
+    ours = sd.generate(encode_signer(sd.fetch(), [picture], "a woman", device="cpu"), clips, batch_size=1)[1]
     assert np.abs(ours - np.round(expected * 255)).max() <= 1
 
 
 def test_a_frame_is_the_same_whatever_the_chunks(sd, worded, clips):
-    whole = run(sd, worded, clips)
+    whole = sd.generate(worded, clips)
     generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU))
     for chunks in (2, 3, 5):
         parts = []
@@ -183,9 +174,9 @@ def test_a_frame_is_the_same_whatever_the_chunks(sd, worded, clips):
 
 
 def test_seeds_and_noise(sd, worded, clips):
-    first = run(sd, worded, clips, seed=1)
-    assert np.array_equal(first, run(sd, worded, clips, seed=1))
-    assert (first != run(sd, worded, clips, seed=2)).any()
+    first = sd.generate(worded, clips, seed=1)
+    assert np.array_equal(first, sd.generate(worded, clips, seed=1))
+    assert (first != sd.generate(worded, clips, seed=2)).any()
     generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU, seed=1))
     sizing = Sizing.of(24, 16, generator.factor)
     shared, _ = generator.noise(range(2, 4), sizing)
@@ -197,27 +188,27 @@ def test_seeds_and_noise(sd, worded, clips):
 
 
 def test_controls_steer_and_scale_zero_leaves_one_out(sd, worded, clips):
-    both = run(sd, worded, clips)
+    both = sd.generate(worded, clips)
     assert (both[0] != both[1]).any()  # same noise, other control pictures
-    pose = run(sd, worded, clips, controls={"pose": 1.0})
+    pose = sd.generate(worded, clips, controls={"pose": 1.0})
     assert (pose != both).any()
-    assert np.array_equal(pose, run(sd, worded, clips, controls={"pose": 1.0, "canny": 0.0}))
-    assert (run(sd, worded, clips, controls={"pose": 0.3}) != pose).any()
+    assert np.array_equal(pose, sd.generate(worded, clips, controls={"pose": 1.0, "canny": 0.0}))
+    assert (sd.generate(worded, clips, controls={"pose": 0.3}) != pose).any()
 
 
 def test_guidance_steps_and_schedulers_count(sd, worded, clips):
-    plain = run(sd, worded, clips)
-    assert (run(sd, worded, clips, guidance_scale=6.0) != plain).any()
-    assert (run(sd, worded, clips, steps=3) != plain).any()
+    plain = sd.generate(worded, clips)
+    assert (sd.generate(worded, clips, guidance_scale=6.0) != plain).any()
+    assert (sd.generate(worded, clips, steps=3) != plain).any()
     presets = {
         "paper": {"steps": 2, "guidance_scale": 3.0},
         "lcm": {"steps": 2, "guidance_scale": 1.0, "scheduler": {"name": "LCMScheduler"}},
     }
     manifest = sd.fetch(presets=presets)
-    fast = run(sd, worded, clips, manifest, preset="lcm")
+    fast = sd.generate(worded, clips, manifest, preset="lcm")
     assert (fast != plain).any()
     # LCM draws noise at every step: per frame, so that batches do not matter.
-    assert np.abs(run(sd, worded, clips, manifest, preset="lcm", batch_size=1).astype(int) - fast).max() <= 1
+    assert np.abs(sd.generate(worded, clips, manifest, preset="lcm", batch_size=1).astype(int) - fast).max() <= 1
 
 
 def test_what_is_missing_is_said(sd, worded, clips):
@@ -316,11 +307,7 @@ def test_joining_counts_the_frames(tmp_path):
 # By hand
 
 
-def test_the_commands_make_a_clip(sd, clips, picture, tmp_path):
-    def diffsign(*arguments):
-        result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-
+def test_the_commands_make_a_clip(sd, clips, picture, tmp_path, diffsign):
     manifest, signer = tmp_path / "tiny.json", tmp_path / "who.safetensors"
     save_manifest(manifest, sd.fetch())
     diffsign("encode", manifest, signer, "--image", picture, "--text", "a man", "--device", "cpu")
@@ -338,11 +325,7 @@ def test_the_commands_make_a_clip(sd, clips, picture, tmp_path):
     assert probe_clip(tmp_path / "clip.mp4").frames == 5
 
 
-def test_a_failed_run_leaves_nothing(sd, clips, manifest_file, tmp_path):
+def test_a_failed_run_leaves_nothing(manifest_file, tmp_path, diffsign):
     with pytest.raises(DiffSignError, match="does not exist"):
-        CliRunner().invoke(
-            app,
-            ["encode", str(manifest_file), str(tmp_path / "o.safetensors"), "--image", str(tmp_path / "no.png")],
-            catch_exceptions=False,
-        )
+        diffsign("encode", manifest_file, tmp_path / "o.safetensors", "--image", tmp_path / "no.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json"]

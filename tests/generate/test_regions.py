@@ -1,17 +1,12 @@
-"""Reference pictures that speak for a part of the result."""
+"""Reference pictures with region masks."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
-from diffsign.generate.generator import Generator
-from diffsign.records.clip import iter_clip
 from diffsign.records.conditioning import load_conditioning, save_conditioning
-from tests.generate.test_lora import write_lora
 
 
 @pytest.fixture(scope="module")
@@ -22,18 +17,13 @@ def two(picture, tmp_path_factory):
 
 
 def drawn(tiny, signer, clips, masks=None, manifest=None, **settings):
-    generator = Generator(manifest or tiny.fetch(), signer, GenerateSettings(device="cpu", batch_size=2, **settings))
-    streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
-    frames = generator.frames(streams, 5, range(5), Sizing.of(24, 16, generator.factor), masks)
-    return np.stack(list(frames)).astype(int)
+    return tiny.generate(signer, clips, manifest, masks, **settings).astype(int)
 
 
 @pytest.mark.parametrize("kind", ["plain", "plus"])
-def test_each_picture_speaks_where_it_is_asked_to(sd, two, clips, kind):
+def test_each_picture_counts_in_its_region(sd, two, clips, kind):
     """Frames that the avatar fills are the first picture's alone, empty frames the second's, in one batch or in two."""
-    encoder = {"id": str(sd.folder / "image_encoder")}
-    adapter = {"id": str(sd.folder / "adapters"), "file": f"{kind}.safetensors", "image_encoder": encoder}
-    manifest = sd.fetch(ip_adapter=adapter)
+    manifest = sd.fetch(ip_adapter=sd.adapter(f"{kind}.safetensors"))
     both = encode_signer(manifest, two, device="cpu", regions=["signer", "background"])
     alone = [drawn(sd, encode_signer(manifest, [path], device="cpu"), clips, manifest=manifest) for path in two]
     full = [True, False, False, True, False]
@@ -62,7 +52,7 @@ def test_regions_and_loras_go_with_animatediff(sd, two, clips, tmp_path):
     manifest = sd.fetch(motion_adapter_too=True)
     masks = np.zeros((5, 16, 24, 3), np.uint8)
     masks[:, 4:, 6:18] = 255
-    lora = write_lora(sd, tmp_path)
+    lora = sd.write_lora(tmp_path)
     made = {}
     for name, given in {
         "regions": {"regions": ["signer", "background"]},
@@ -83,13 +73,13 @@ def test_everything_for_everything_needs_no_mask(sd, two, clips, tmp_path):
     save_conditioning(tmp_path / "c.safetensors", regional)
     back = load_conditioning(tmp_path / "c.safetensors")
     assert back.regions == ("signer", "all")
-    with pytest.raises(DiffSignError, match="speaks for a region; give the avatar's mask"):
+    with pytest.raises(DiffSignError, match="is for a region; give the avatar's mask"):
         drawn(sd, back, clips)
     with pytest.raises(DiffSignError, match="the mask clip ends before frame"):
         drawn(sd, back, clips, np.zeros((3, 16, 24, 3), np.uint8))
 
 
 @pytest.mark.parametrize(("regions", "said"), [(["signer"], "1 came for 2"), (["signer", "sky"], "'sky' came")])
-def test_wrong_regions_are_said(sd, two, regions, said):
+def test_wrong_regions_are_refused(sd, two, regions, said):
     with pytest.raises(DiffSignError, match=f"a region is all, signer, background, one for each picture.*{said}"):
         encode_signer(sd.fetch(), two, device="cpu", regions=regions)

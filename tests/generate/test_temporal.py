@@ -11,39 +11,21 @@ from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.generate.noise import DENSITY, SurfaceNoise, View
+from diffsign.generate.noise import DENSITY, LatentGrid, SurfaceNoise
+from diffsign.generate.sizing import Sizing
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import batch_windows, key_frame_of, keyed_windows, overlapping_windows
-from diffsign.geometry.camera import Camera
 from diffsign.records.clip import iter_clip
 
 CPU = {"device": "cpu", "batch_size": 2}
 FRAMES = 5
 
 
-class Board:
-    """A square board of 1 m before the camera, which moves to the right by ``step`` metres a frame."""
-
-    def __init__(self, size=64, step=0.0, cells=8):
-        self.camera = Camera.facing(size, size, float(size))  # at 2 m, 1 m is half the picture
-        grid = np.linspace(-0.5, 0.5, cells + 1)
-        x, y = np.meshgrid(grid, grid)
-        self.points = np.stack([x, y, np.full_like(x, -2.0)], axis=-1).reshape(-1, 3).astype(np.float32)
-        corner = np.arange((cells + 1) ** 2).reshape(cells + 1, cells + 1)
-        a, b, c, d = (part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]))
-        self.faces = np.concatenate([np.stack([a, b, c], -1), np.stack([a, c, d], -1)])
-        self.step = step
-
-    def vertices(self, frame):
-        return self.points + np.array([self.step * frame, 0, 0], np.float32)
-
-
 def surface(board, channels=4, seed=0, factor=2):
     size = board.camera.width // factor
-    view = View(board.camera, 0, 0, (1.0, 1.0), factor, size, size)
-    return SurfaceNoise(board.faces, board.vertices(0), view, channels, seed)
+    grid = LatentGrid(board.camera, 0, 0, (1.0, 1.0), factor, size, size)
+    return SurfaceNoise(board.faces, board.vertices(0), grid, channels, seed)
 
 
 def whole(generator, clips, sizing):
@@ -104,13 +86,13 @@ def test_a_clip_is_read_once_and_only_what_is_needed_stays():
 # Noise on the surface
 
 
-def test_surface_noise_is_white_in_every_frame():
-    board = Board(step=0.013)  # by a fraction of a cell
+def test_surface_noise_is_white_in_every_frame(board):
+    board = board(step=0.013)  # by a fraction of a cell
     laid = []
     for seed in range(40):
         noise = surface(board, channels=8, seed=seed)
         assert len(noise.triangles) == pytest.approx(DENSITY * 16 * 16, rel=0.02)  # the board covers 16 × 16 cells
-        laid.append(noise.lay_over(torch.randn((8, 32, 32)), board.vertices(3)).numpy())
+        laid.append(noise.over(torch.randn((8, 32, 32)), board.vertices(3)).numpy())
     laid = np.stack(laid)  # (40, 8, 32, 32): 320 independent pictures
     board_only = laid[:, :, 10:22, 10:22].reshape(320, 12, 12)
     assert abs(board_only.mean()) < 0.02 and abs(board_only.std() - 1) < 0.02
@@ -121,24 +103,24 @@ def test_surface_noise_is_white_in_every_frame():
     assert np.abs(board_only.std(axis=0) - 1).max() < 0.2  # the same everywhere
 
 
-def test_surface_noise_moves_with_the_surface():
+def test_surface_noise_moves_with_the_surface(board):
     step = 2 * 2.0 / 64  # one latent: 2 pixels, each 2 m / 64 wide at the board's distance
-    board = Board(step=2 * step)
-    noise = surface(board)
+    whole_latents = board(step=2 * step)
+    noise = surface(whole_latents)
     background = torch.randn((4, 32, 32))
-    first, second = (noise.lay_over(background, board.vertices(frame)) for frame in (0, 1))
+    first, second = (noise.over(background, whole_latents.vertices(frame)) for frame in (0, 1))
     on_board = slice(9, 22)
     assert torch.allclose(first[:, on_board, 9:18], second[:, on_board, 11:20], atol=1e-4)
     assert torch.equal(first[:, :7], background[:, :7])  # where no surface is, the noise stays
-    half = Board(step=step / 2)  # by half a latent: half of the noise stays
-    third = surface(half).lay_over(background, half.vertices(1))
-    fourth = surface(half).lay_over(background, half.vertices(0))
+    half = board(step=step / 2)  # by half a latent: half of the noise stays
+    third = surface(half).over(background, half.vertices(1))
+    fourth = surface(half).over(background, half.vertices(0))
     common = np.corrcoef(third[:, on_board, on_board].numpy().ravel(), fourth[:, on_board, on_board].numpy().ravel())
     assert 0.35 < common[0, 1] < 0.65
 
 
-def test_what_is_hidden_or_turned_away_carries_no_noise():
-    board = Board()
+def test_what_is_hidden_or_turned_away_carries_no_noise(board):
+    board = board()
     behind = board.points - np.array([0, 0, 0.5], np.float32)
     both = SimpleNamespace(
         camera=board.camera,
@@ -157,8 +139,8 @@ def test_mesh_noise_needs_the_motion(sd, worded):
         Generator(sd.fetch(), worded, GenerateSettings(**CPU, noise="mesh"))
 
 
-def test_mesh_noise_lies_where_the_clip_lies_in_the_picture(sd, worded):
-    board = Board(size=32)
+def test_mesh_noise_lies_where_the_clip_lies_in_the_picture(sd, worded, board):
+    board = board(size=32)
     generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU, noise="mesh"), board)
     sizing = Sizing.of(64, 32, generator.factor)  # twice as wide as the clip: black on both sides
     laid, _ = generator.noise([0], sizing)
@@ -171,8 +153,8 @@ def test_mesh_noise_lies_where_the_clip_lies_in_the_picture(sd, worded):
 
 
 @pytest.mark.parametrize("settings", [{"noise": "mesh"}, {"temporal": "cross-frame", "key_every": 2}])
-def test_chunks_change_no_pixel(sd, worded, clips, settings):
-    generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU, **settings), Board(step=0.1))
+def test_chunks_change_no_pixel(sd, worded, clips, settings, board):
+    generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU, **settings), board(step=0.1))
     sizing = Sizing.of(24, 16, generator.factor)
     result = whole(generator, clips, sizing)
     for chunks in (2, 5):

@@ -48,15 +48,15 @@ def test_chunks_become_jobs(small):
     assert jobs(run.stdout)["generate"] == 3
 
 
-def test_a_character_is_taught_when_a_signer_asks_for_it(small):
+def test_a_family_is_fine_tuned_on_a_subject_when_a_signer_asks_for_it(small):
     (small.folder / "zwx").mkdir()
     (small.folder / "zwx/1.png").write_bytes(b"not looked at by a dry run")
     characters = {name: {"pictures": ["zwx"], "words": f"a {name} person"} for name in ("zwx", "unasked")}
     small.write(videos=VIDEOS, signers="signer\tlora\ns\tzwx:0.8\n", characters=characters)
     run = small.snakemake("--dry-run", "--printshellcmds")
     assert jobs(run.stdout)["personalize"] == 1, run.stdout
-    assert "--picture=zwx '--words=a zwx person'" in run.stdout
-    assert "--lora=resources/characters/zwx.safetensors:0.8" in run.stdout
+    assert "--picture=zwx '--instance-prompt=a zwx person'" in run.stdout
+    assert "--lora=resources/subjects/zwx.safetensors:0.8" in run.stdout
 
 
 @pytest.mark.parametrize(

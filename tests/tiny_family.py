@@ -1,4 +1,9 @@
-"""Two model families in the hub's layout with random weights, small enough for a test: like SD 1.5, and like SDXL."""
+"""Model families in the hub's layout with random weights, small enough for a test: like SD 1.5, and like SDXL.
+
+Tests take them as the fixtures of ``tests/model_fixtures.py``, which imports this module when a test needs it.
+"""
+
+from __future__ import annotations
 
 import json
 import shutil
@@ -7,17 +12,16 @@ from pathlib import Path
 
 import diffusers
 import numpy as np
-import pytest
 import torch
 import transformers
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from diffsign.config.family import Family
 from diffsign.config.generate import FetchSettings
-from diffsign.models.fetch import fetch_family
-from diffsign.records.clip import write_clip
-from diffsign.records.manifest import save_manifest
+from diffsign.fetch.stage import fetch_family
+from diffsign.geometry.camera import Camera
+from diffsign.records.clip import iter_clip
+from diffsign.records.keypoints import FACE, LEFT_HAND
 from diffsign.training.tokenizer import build_tokenizer
 
 WORDS = "a person signing woman man with red blue shirt hair quality best low".split()
@@ -132,6 +136,7 @@ def write_tiny_family(folder, xl=False, unet=None, picture=16):
 
     ``unet`` is laid over the config of the UNet; ``picture`` is what the image encoder sees, in pixels.
     """
+    torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7 if xl else 3)
         unet = diffusers.UNet2DConditionModel(**unet_config(xl) | (unet or {}))
@@ -207,63 +212,86 @@ def tiny_definition(folder, **changes):
 
 @dataclass
 class Tiny:
+    """A tiny family in a folder, and what tests do with it."""
+
     folder: Path
     xl: bool
 
+    def definition(self, **changes):
+        """The family's entry."""
+        return tiny_definition(self.folder, **changes)
+
     def fetch(self, motion_adapter_too=False, **changes):
+        """The manifest of the family, with ``changes`` to its entry."""
         settings = FetchSettings(motion_adapter=motion_adapter_too)
-        return fetch_family("tiny", tiny_definition(self.folder, **changes), settings)
+        return fetch_family("tiny", self.definition(**changes), settings)
+
+    def adapter(self, file, encoder=None):
+        """The entry of another of the family's adapters."""
+        encoder = encoder or self.folder / "image_encoder"
+        return {"id": str(self.folder / "adapters"), "file": file, "image_encoder": {"id": str(encoder)}}
 
     def copy(self, to):
+        """The same family in another folder."""
         shutil.copytree(self.folder, to)
         return Tiny(to, self.xl)
 
+    def generate(self, conditioning, clips, manifest=None, masks=None, avatar=None, **settings):
+        """The 5 frames of the clips, generated in one go: (5, 16, 24, 3) uint8."""
+        from diffsign.config.generate import GenerateSettings
+        from diffsign.generate.generator import Generator
+        from diffsign.generate.sizing import Sizing
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+        settings = GenerateSettings(**{"device": "cpu", "batch_size": 2} | settings)
+        generator = Generator(manifest or self.fetch(), conditioning, settings, avatar)
+        streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
+        return np.stack(list(generator.frames(streams, 5, range(5), Sizing.of(24, 16, generator.factor), masks)))
 
-
-@pytest.fixture(scope="session")
-def sd(tmp_path_factory):
-    return Tiny(write_tiny_family(tmp_path_factory.mktemp("sd")), xl=False)
-
-
-@pytest.fixture(scope="session")
-def sdxl(tmp_path_factory):
-    return Tiny(write_tiny_family(tmp_path_factory.mktemp("sdxl"), xl=True), xl=True)
-
-
-@pytest.fixture(params=["sd", "sdxl"])
-def tiny(request):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def own(sd, tmp_path):
-    """A copy of the SD-like family that a test may damage."""
-    return sd.copy(tmp_path / "own")
+    def write_lora(self, folder, seed=0, words=False):
+        """A LoRA of the UNet, and with ``words`` of the text encoder, as diffusers' training scripts write them."""
+        unet = diffusers.UNet2DConditionModel.from_pretrained(self.folder / "base" / "unet")
+        layers = {"unet_lora_layers": _lora_of(unet, ["to_q", "to_k", "to_v", "to_out.0"], seed)}
+        if words:
+            encoder = transformers.CLIPTextModel.from_pretrained(self.folder / "base" / "text_encoder")
+            layers["text_encoder_lora_layers"] = _lora_of(encoder, ["q_proj", "v_proj"], seed)
+        kind = diffusers.StableDiffusionXLPipeline if self.xl else diffusers.StableDiffusionPipeline
+        kind.save_lora_weights(folder, **layers, weight_name=f"{seed}.safetensors")
+        return folder / f"{seed}.safetensors"
 
 
-@pytest.fixture(scope="session")
-def picture(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pictures") / "signer.png"
-    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(path)
-    return path
+def _lora_of(network, layers, seed):
+    import peft
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=layers), "default")
+        for name, parameter in network.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+    return peft.get_peft_model_state_dict(network, adapter_name="default")
 
 
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory):
-    """Control clips of 5 frames, 24×16."""
-    folder = tmp_path_factory.mktemp("clips")
-    random = np.random.default_rng(2)
-    for name in ("pose", "canny"):
-        write_clip(folder / f"{name}.mkv", random.integers(0, 255, (5, 16, 24, 3), dtype=np.uint8), 24)
-    return folder
+class Board:
+    """An avatar: a square board of 1 m before the camera, which moves to the right by ``step`` metres a frame."""
 
+    def __init__(self, size=64, step=0.0, cells=8):
+        self.camera = Camera.facing(size, size, float(size))  # at 2 m, 1 m is half the picture
+        grid = np.linspace(-0.5, 0.5, cells + 1)
+        x, y = np.meshgrid(grid, grid)
+        self.points = np.stack([x, y, np.full_like(x, -2.0)], axis=-1).reshape(-1, 3).astype(np.float32)
+        corner = np.arange((cells + 1) ** 2).reshape(cells + 1, cells + 1)
+        a, b, c, d = (part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]))
+        self.faces = np.concatenate([np.stack([a, b, c], -1), np.stack([a, c, d], -1)])
+        self.step = step
 
-@pytest.fixture
-def manifest_file(sd, tmp_path):
-    path = tmp_path / "tiny.json"
-    save_manifest(path, sd.fetch())
-    return path
+    def vertices(self, frame):
+        return self.points + np.array([self.step * frame, 0, 0], np.float32)
+
+    def keypoints(self):
+        """A face 4 pixels wide in the middle of 24×16, and a left hand that walks to the right."""
+        points = np.full((5, 137, 2), np.nan)
+        corners = np.array([[-2, -2], [2, 2]])
+        points[:, FACE] = np.resize(corners + np.array([12, 8]), (70, 2))
+        for frame in range(5):
+            points[frame, LEFT_HAND] = np.resize(corners + np.array([3 + frame, 3]), (21, 2))
+        return points

@@ -1,6 +1,6 @@
 """Signers given by a picture are those of the original ``ip-adapter`` package: same weights, noise, scheduler; fp32.
 
-``pytest -m slow -rP tests/generate/test_original.py --original PYTHON``, where PYTHON has what original.txt
+``pytest -m slow -rP tests/models/test_original.py --original PYTHON``, where PYTHON has what original.txt
 lists, prints the figures of docs/families.md.
 """
 
@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from diffsign.config.generate import GenerateSettings
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
+from diffsign.generate.sizing import Sizing
 from diffsign.generate.windows import batch_windows
-from tests.generate.conftest import TOKENS, Tiny, write_tiny_family
+from tests.tiny_family import TOKENS, Tiny, write_tiny_family
 
 #: The blocks of SD 1.5 (16 cross-attentions, numbered 1, 3, … 31) and SDXL, narrow.
 SD15 = {
@@ -64,9 +64,9 @@ def as_on_the_hub(base):
 
 def ours(tiny, kind, suffix, who, picture, controls):
     """Noise and final latents (1, C, h, w) of this project's way, and what it ran with."""
-    encoder = {"id": str(tiny.folder / "image_encoder")}
-    adapter = {"id": str(tiny.folder / "adapters"), "file": f"{kind}.{suffix}", "image_encoder": encoder}
-    manifest = tiny.fetch(ip_adapter=adapter, presets={"paper": {"steps": STEPS, "guidance_scale": GUIDANCE}})
+    manifest = tiny.fetch(
+        ip_adapter=tiny.adapter(f"{kind}.{suffix}"), presets={"paper": {"steps": STEPS, "guidance_scale": GUIDANCE}}
+    )
     signer = encode_signer(manifest, [picture], WORDS[who], device="cpu")
     generator = Generator(manifest, signer, GenerateSettings(device="cpu"))
     vae, seen = generator.pipeline.vae, []

@@ -9,8 +9,8 @@ import torch
 from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
+from diffsign.generate.sizing import Sizing
 from diffsign.models.networks import best_dtype
 from diffsign.records.clip import iter_clip
 

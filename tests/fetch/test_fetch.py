@@ -9,9 +9,8 @@ from safetensors.torch import load_file, save_file
 from diffsign.config.family import BUILT_IN, family_named, resolve_families
 from diffsign.config.generate import FetchSettings
 from diffsign.errors import DiffSignError
-from diffsign.models.fetch import fetch_family
+from diffsign.fetch.stage import fetch_family
 from diffsign.records.manifest import load_manifest, save_manifest
-from tests.generate.conftest import as_bin, tiny_definition
 
 
 def change_json(path, **values):
@@ -33,7 +32,7 @@ def test_only_what_is_asked_for_is_needed(own):
     shutil.rmtree(own.folder / "image_encoder")
     with pytest.raises(DiffSignError, match=r"ControlNet for canny.*image encoder"):
         own.fetch()
-    manifest = fetch_family("t", tiny_definition(own.folder), FetchSettings(controls=["pose"], ip_adapter=False))
+    manifest = fetch_family("t", own.definition(), FetchSettings(controls=["pose"], ip_adapter=False))
     assert set(manifest.controlnets) == {"pose"} and manifest.ip_adapter is None
 
 
@@ -43,12 +42,10 @@ def test_a_control_of_scale_zero_is_left_out(own):
 
 
 def test_bin_and_safetensors_adapters_are_alike(sd):
-    encoder = {"id": str(sd.folder / "image_encoder")}
     kinds = {}
     for kind in ("plain", "plus", "full"):
         for suffix in ("bin", "safetensors"):
-            adapter = {"id": str(sd.folder / "adapters"), "file": f"{kind}.{suffix}", "image_encoder": encoder}
-            kinds[kind, suffix] = sd.fetch(ip_adapter=adapter).ip_adapter.kind
+            kinds[kind, suffix] = sd.fetch(ip_adapter=sd.adapter(f"{kind}.{suffix}")).ip_adapter.kind
     assert all(found == kind for (kind, _), found in kinds.items())
 
 
@@ -72,7 +69,7 @@ def test_a_truncated_file_is_named(own, part):
 def test_a_truncated_bin_is_named(own):
     path = own.folder / "adapters" / "plain.bin"
     path.write_bytes(path.read_bytes()[:-200])
-    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    adapter = own.adapter(path.name)
     with pytest.raises(DiffSignError, match=r"plain\.bin' does not load"):
         own.fetch(ip_adapter=adapter)
 
@@ -80,7 +77,7 @@ def test_a_truncated_bin_is_named(own):
 def test_pickled_code_is_refused(own):
     path = own.folder / "adapters" / "evil.bin"
     torch.save({"image_proj": print, "ip_adapter": {}}, path)
-    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    adapter = own.adapter(path.name)
     with pytest.raises(DiffSignError, match=r"evil\.bin' does not load as a checkpoint of tensors"):
         own.fetch(ip_adapter=adapter)
 
@@ -139,7 +136,7 @@ def test_the_wrong_image_encoder_of_a_plus_adapter_is_named(own, kind, took):
     tensors = load_file(path)
     tensors[f"image_proj.{took}"] = torch.zeros(tensors[f"image_proj.{took}"].shape[0], 1664)
     save_file(tensors, path)
-    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    adapter = own.adapter(path.name)
     with pytest.raises(DiffSignError, match=r"trained with the image encoder ViT-bigG, but .* is ViT-H"):
         own.fetch(ip_adapter=adapter)
 
@@ -176,7 +173,7 @@ def test_a_vae_of_another_family_is_refused(sd, sdxl):
 def test_what_is_no_adapter_is_refused(own):
     path = own.folder / "adapters" / "unet.safetensors"
     shutil.copy(own.folder / "base/unet/diffusion_pytorch_model.safetensors", path)
-    adapter = {"id": str(path.parent), "file": path.name, "image_encoder": {"id": str(own.folder / "image_encoder")}}
+    adapter = own.adapter(path.name)
     with pytest.raises(DiffSignError, match="original layout"):
         own.fetch(ip_adapter=adapter)
 
@@ -333,12 +330,13 @@ def test_weights_that_have_gone_are_said(own, tmp_path):
         load_manifest(tmp_path / "m.json")
 
 
-def test_bin_tensors_have_the_names_of_safetensors(sd, tmp_path):
+def test_bin_tensors_have_the_names_of_safetensors(sd):
     from diffsign.models.weights import shapes_of
 
     tensors = load_file(sd.folder / "adapters" / "plain.safetensors")
-    as_bin(tensors, tmp_path / "a.bin")
-    assert shapes_of(tmp_path / "a.bin", "x") == shapes_of(sd.folder / "adapters" / "plain.safetensors", "x")
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for suffix in ("bin", "safetensors"):
+        assert shapes_of(sd.folder / "adapters" / f"plain.{suffix}", "x") == shapes
 
 
 def test_an_untrained_family_says_so(own, caplog):

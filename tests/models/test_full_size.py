@@ -16,13 +16,13 @@ from safetensors.torch import save_file
 
 from diffsign.config.family import resolve_families
 from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.fetch.stage import fetch_family
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
-from diffsign.generate.frames import Sizing
 from diffsign.generate.generator import Generator
-from diffsign.models.fetch import fetch_family
+from diffsign.generate.sizing import Sizing
 from diffsign.training.tokenizer import build_tokenizer
-from tests.generate.conftest import WORDS
+from tests.tiny_family import WORDS
 
 SD15_UNET = {"cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64}
 SDXL_UNET = {
