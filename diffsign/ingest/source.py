@@ -1,27 +1,64 @@
-"""What a source video is, read from ffmpeg's own description of it (its static builds carry no ffprobe)."""
+"""What a source video is: which of its streams are taken, how they are to be shown, which colours they have."""
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import dataclass
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 
-import ffmpeg
+import av
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
 
+from diffsign import processes
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
-from diffsign.records.ffmpeg import ffmpeg_binary, last_complaint
+from diffsign.records.ffmpeg import FORMATS, LOCAL_FILE, ffmpeg_command
 
-#: What ffmpeg makes of a text file: pictures of a terminal.
-TEXT_AS_VIDEO = "Input #0, tty"
+#: How many frames are looked at for fields that the file does not tell of.
+IDET_FRAMES = 240
+#: Fewer frames than this prove nothing.
+IDET_LEAST = 8
 
-_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
-_STREAM = re.compile(r"^  Stream #0:\d+.*?: (Video|Audio): (.*)$", re.MULTILINE)
-_SIZE = re.compile(r"(?:^|, )(\d+)x(\d+)(?=[ ,]|$)")
-_PIXEL_ASPECT = re.compile(r"SAR (\d+):(\d+)")
-_ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees", re.IGNORECASE)
+#: Larger pictures than these are BT.709 where they do not say, as players take it.
+SD_WIDTH, SD_HEIGHT = 1279, 576
+
+
+class Transfer(IntEnum):
+    """Transfer characteristics of ITU-T H.273 that mean high dynamic range."""
+
+    PQ = 16
+    HLG = 18
+
+
+class Primaries(IntEnum):
+    """Colour primaries of ITU-T H.273 that are wider than those of sRGB."""
+
+    BT2020 = 9
+    P3_DCI = 11
+    P3_D65 = 12
+
+
+_UNSPECIFIED = 2
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How a source's numbers become colours.
+
+    Attributes:
+        hdr: ``PQ`` or ``HLG`` for high dynamic range, None for standard.
+        wide: the primaries are wider than sRGB's.
+        half_tagged: HDR that does not name its primaries or its matrix.
+        untagged_hd: YUV that does not name its matrix, in a size for which players take BT.709.
+    """
+
+    hdr: str | None = None
+    wide: bool = False
+    half_tagged: bool = False
+    untagged_hd: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,8 +71,10 @@ class Source:
         height: pixels of the upright picture, as stored.
         pixel_aspect: width of an upright pixel divided by its height.
         seconds: length; None where the container does not say.
-        interlaced: fields are stored instead of whole pictures.
-        has_audio: there is at least one sound stream.
+        video: number of the video stream that players show.
+        audio: number of the sound stream that players play; None if there is none.
+        interlaced: fields are stored instead of whole pictures, and the file says so.
+        colours: how its numbers become colours.
     """
 
     path: Path
@@ -43,70 +82,97 @@ class Source:
     height: int
     pixel_aspect: Fraction
     seconds: float | None
+    video: int
+    audio: int | None
     interlaced: bool
-    has_audio: bool
+    colours: Colours
 
 
-def _describe(path: Path) -> str:
-    command = ffmpeg.input(str(path.absolute())).output("unused").compile(cmd=ffmpeg_binary())
-    # Without an output ffmpeg describes its input and stops, so the output is dropped from the command again.
-    finished = subprocess.run([*command[:-1], "-hide_banner"], capture_output=True, check=False)
-    return finished.stderr.decode(errors="replace")
-
-
-def _rotation(description: str, stream_end: int) -> int:
-    """Return quarter turns that the stream's metadata asks for (the metadata follows its stream's line)."""
-    following = _STREAM.search(description, stream_end)
-    found = _ROTATION.search(description, stream_end, following.start() if following else len(description))
-    return round(float(found[1]) / 90) if found else 0
-
-
-def probe_source(path: str | Path) -> Source:
-    """Describe a source video without decoding it.
-
-    Raises:
-        DiffSignError: if there is no such file, it is a folder or empty, is no video, holds only sound, or its
-            codec is unknown.
-    """
-    path = require_file(path, "video")
-    description = _describe(path)
-    if "Input #0" not in description or TEXT_AS_VIDEO in description:
-        complaints = [
-            line
-            for line in description.splitlines()
-            if "Error opening" not in line and "misdetection" not in line and "At least one" not in line
-        ]
-        reason = "it holds text" if TEXT_AS_VIDEO in description else last_complaint("\n".join(complaints))
+def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> VideoFrame:
+    try:
+        return next(container.decode(stream))
+    except (av.error.FFmpegError, StopIteration) as error:
         raise DiffSignError(
-            f"video '{path}' is not a video that ffmpeg can read ({reason}); if it is one, it is damaged or was not "
-            "copied to its end: copy or export it again."
-        )
-    streams = list(_STREAM.finditer(description))
-    video = next((s for s in streams if s[1] == "Video" and "(attached pic)" not in s[2]), None)
-    has_audio = any(s[1] == "Audio" for s in streams)
-    if video is None:
-        holds = "only sound" if has_audio else "no video stream"
-        raise DiffSignError(f"video '{path}' holds {holds}; give a file with pictures.")
-    size = _SIZE.search(video[2])
-    if video[2].startswith("none") or size is None:
-        raise DiffSignError(
-            f"video '{path}' has a codec that ffmpeg cannot decode ({video[2].split(', ')[0]}); convert it to H.264."
-        )
-    aspect = _PIXEL_ASPECT.search(video[2])
-    pixel_aspect = (
-        Fraction(int(aspect[1]), int(aspect[2])) if aspect and int(aspect[1]) and int(aspect[2]) else Fraction(1)
+            f"video '{path}' has no picture that can be decoded ({str(error) or 'it holds no frames'}); it is damaged "
+            "or was not copied to its end: copy or export it again."
+        ) from error
+
+
+def _colours(frame: VideoFrame) -> Colours:
+    transfer, primaries, matrix = int(frame.color_trc or 0), int(frame.color_primaries or 0), int(frame.colorspace)
+    large = frame.width > SD_WIDTH or frame.height > SD_HEIGHT
+    return Colours(
+        hdr=Transfer(transfer).name if transfer in set(Transfer) else None,
+        wide=primaries in set(Primaries),
+        half_tagged=transfer in set(Transfer) and _UNSPECIFIED in (primaries, matrix),
+        untagged_hd=large and matrix == _UNSPECIFIED and frame.format.name.startswith(("yuv", "nv", "p0")),
     )
-    width, height = int(size[1]), int(size[2])
-    if _rotation(description, video.end()) % 2:
+
+
+def _describe(container: InputContainer, path: Path) -> Source:
+    stream = next(
+        (found for found in [container.streams.best("video")] if isinstance(found, av.VideoStream)),
+        None,
+    )
+    audio = container.streams.best("audio")
+    if stream is None or "attached_pic" in str(stream.disposition):
+        holds = "only sound" if audio is not None else "no pictures that ffmpeg can decode"
+        raise DiffSignError(f"video '{path}' holds {holds}; give a video, in H.264 for example.")
+    frame = _first_frame(container, stream, path)
+    pixel_aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+    width, height = frame.width, frame.height
+    if round(frame.rotation / 90) % 2:
         width, height, pixel_aspect = height, width, 1 / pixel_aspect
-    duration = _DURATION.search(description)
-    seconds = int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None
     return Source(
         path=path,
         width=width,
         height=height,
         pixel_aspect=pixel_aspect,
-        seconds=seconds,
-        interlaced=bool(re.search(r"(top|bottom) first|top coded|bottom coded", video[2])),
-        has_audio=has_audio,
+        seconds=container.duration / av.time_base if container.duration else None,
+        video=stream.index,
+        audio=None if audio is None else audio.index,
+        interlaced=frame.interlaced_frame,
+        colours=_colours(frame),
     )
+
+
+def probe_source(path: str | Path) -> Source:
+    """Describe a source video; only its first picture is decoded.
+
+    Raises:
+        DiffSignError: if there is no such file, it is a folder or empty, is no video (or a list of other files), holds
+            only sound, or its codec is unknown.
+    """
+    path = require_file(path, "video")
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    try:
+        with av.open(str(path.absolute()), options=options) as container:
+            return _describe(container, path)
+    except av.error.FFmpegError as error:
+        raise DiffSignError(
+            f"video '{path}' is not a video that ffmpeg can read ({error.strerror}); if it is one, it is damaged or was "
+            "not copied to its end: copy or export it again. Playlists and lists of files are not read."
+        ) from error
+
+
+def find_fields(source: Source, start: float) -> str | None:
+    """Look for interlacing that the file does not tell of.
+
+    A progressive picture has no lines that alternate in time. ffmpeg's ``idet`` tells the two apart over some frames.
+
+    Returns:
+        Which field comes first, ``tff`` or ``bff``; None if the pictures are whole.
+    """
+    command = ffmpeg_command(
+        *(*LOCAL_FILE, "-ss", f"{start:g}", "-i", source.path.absolute(), "-map", f"0:{source.video}"),
+        *("-frames:v", str(IDET_FRAMES), "-vf", "idet,metadata=print:file=-", "-f", "null", "-"),
+    )
+    counts: dict[str, float] = {}
+    for line in processes.run(command).stdout.decode(errors="replace").splitlines():
+        name, _, value = line.partition("=")
+        if name.startswith("lavfi.idet.multiple.") and value.replace(".", "", 1).isdigit():
+            counts[name.rpartition(".")[2]] = float(value)
+    top, bottom, whole = (counts.get(name, 0.0) for name in ("tff", "bff", "progressive"))
+    if top + bottom < IDET_LEAST or top + bottom < 2 * whole:
+        return None
+    return "tff" if top >= bottom else "bff"

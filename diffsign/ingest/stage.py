@@ -1,4 +1,4 @@
-"""Run ffmpeg once over the part of a source that is wanted."""
+"""Bring a video of any kind to a clip: constant frame rate and size, upright, square pixels, lossless."""
 
 from __future__ import annotations
 
@@ -7,33 +7,54 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-import ffmpeg
-
+from diffsign import processes
 from diffsign.config.ingest import IngestSettings
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic
-from diffsign.ingest.source import Source, probe_source
-from diffsign.ingest.window import Crop, Trim, fit_inside
+from diffsign.files import atomic, is_disk_full
+from diffsign.ingest.filters import filter_chain
+from diffsign.ingest.sound import trim_options, write_sound
+from diffsign.ingest.source import Source, find_fields, probe_source
+from diffsign.ingest.window import Trim, Window
 from diffsign.progress import track
-from diffsign.records.clip import exact_rate
-from diffsign.records.ffmpeg import ffmpeg_binary, first_complaint
+from diffsign.records.clip import provenance
+from diffsign.records.ffmpeg import (
+    LOCAL_FILE,
+    LOSSLESS,
+    REPRODUCIBLE,
+    VIEWING,
+    ffmpeg_command,
+    first_complaint,
+    why_it_ended,
+)
 
 log = logging.getLogger(__name__)
 
 #: A clip this many seconds shorter than the container promised, from a file that ffmpeg complained about, is cut off.
 MISSING_TOLERANCE = 0.25
 
-LOSSLESS = {"vcodec": "ffv1", "level": 3, "slicecrc": 1, "pix_fmt": "bgr0", "map_metadata": -1, "fflags": "+bitexact"}
-TO_LOOK_AT = {
-    "vcodec": "libx264",
-    "pix_fmt": "yuv420p",
-    "crf": 16,
-    "movflags": "+faststart",
-    "map_metadata": -1,
-    "fflags": "+bitexact",
-}
+
+@dataclass(frozen=True)
+class Inputs:
+    """A video in any container and codec that ffmpeg reads, and the part of it that is taken."""
+
+    video: Path
+    window: Window = Window()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The clip (``.mkv``), its sound (``.mka``; 0 bytes if there is none) and a film to look at (``.mp4``)."""
+
+    clip: Path
+    audio: Path | None = None
+    preview: Path | None = None
+
+
+class _DecodingError(Exception):
+    """What ffmpeg complained about."""
 
 
 def _check_length(source: Source, trim: Trim, settings: IngestSettings) -> None:
@@ -45,85 +66,82 @@ def _check_length(source: Source, trim: Trim, settings: IngestSettings) -> None:
         )
 
 
-def _input_options(trim: Trim, limit: float) -> dict[str, float]:
-    """Return options before ``-i``: there they seek, so that what lies before the trim is not decoded."""
-    options = {"t": limit if trim.end is None else trim.end - trim.start}
-    return options | ({"ss": trim.start} if trim.start else {})
-
-
-def _pictures(source: Source, trim: Trim, crop: Crop | None, settings: IngestSettings):
-    """Return the ffmpeg-python stream of the clip's pictures."""
-    width, height = (crop.width, crop.height) if crop else (source.width, source.height)
-    layout = fit_inside(width, height, source.pixel_aspect, settings.height, settings.width)
-    # One second more than allowed, so that a source of unknown length that is too long is noticed.
-    stream = ffmpeg.input(str(source.path.absolute()), **_input_options(trim, settings.max_seconds + 1))["V:0"]
-    if source.interlaced:
-        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
-    if crop:
-        stream = stream.filter("crop", crop.width, crop.height, crop.x, crop.y, exact=1)
-    return (
-        # start_time keeps pictures and sound together; eof_action keeps a video of a single short frame.
-        stream.filter("fps", fps=exact_rate(settings.fps), start_time=0, eof_action="pass")
-        .filter("scale", *layout.inner, flags="lanczos+accurate_rnd+full_chroma_int")
-        .filter("pad", *layout.outer, "(ow-iw)/2", "(oh-ih)/2")
-        .filter("setsar", 1)
-    )
-
-
-def _one_by_one(progress: Iterable[str]) -> Iterator[int]:
+def _one_by_one(progress: Iterable[bytes]) -> Iterator[int]:
     """Yield once for every frame that ffmpeg's ``-progress`` lines report."""
     done = 0
     for line in progress:
-        if line.startswith("frame="):
-            frames = int(line.removeprefix("frame="))
+        if line.startswith(b"frame="):
+            frames = int(line.removeprefix(b"frame="))
             yield from range(done, frames)
             done = max(done, frames)
 
 
 def _run(command: list[str], total: int | None) -> tuple[int, str]:
-    """Run ffmpeg under a progress bar; return the number of frames written and what it complained about.
-
-    Raises:
-        RuntimeError: with ffmpeg's complaint, if it failed.
-    """
+    """Run ffmpeg under a progress bar; return the number of frames written and what it complained about."""
     frames = 0
     with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=complaints, stdin=subprocess.DEVNULL, text=True
-        )
+        process = processes.start(command, stdout=subprocess.PIPE, stderr=complaints, stdin=subprocess.DEVNULL)
+        assert process.stdout is not None
         try:
-            for _ in track(_one_by_one(process.stdout or ()), "ingest", total):
+            for _ in track(_one_by_one(process.stdout), "ingest", total):
                 frames += 1
             status = process.wait()
         finally:
-            process.kill()
-            process.communicate()
+            process.stdout.close()
+            processes.stop(process)
         complaints.seek(0)
         text = complaints.read().decode(errors="replace")
     if status:
-        raise RuntimeError(text)
+        raise _DecodingError(first_complaint(text) if status > 0 else why_it_ended(status, text))
     return frames, text
 
 
-def _write_pictures(
-    source: Source, trim: Trim, crop: Crop | None, settings: IngestSettings, clip: Path, preview: Path | None
-) -> int:
-    """Decode, convert and write clip and preview in one pass over the source; return the number of frames."""
-    pictures = _pictures(source, trim, crop, settings)
+def _command(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestSettings, threads: int) -> list[str]:
+    """Return the ffmpeg command that writes clip and preview in one pass over the source."""
+    trim = inputs.window.trim
+    fields = None if source.interlaced else find_fields(source, trim.start)
+    if fields:
+        log.warning(
+            "'%s' is interlaced without saying so (%s field first); it is deinterlaced.",
+            source.path,
+            "top" if fields == "tff" else "bottom",
+        )
+    if source.colours.hdr:
+        log.warning("'%s' is HDR (%s); it is brought to SDR, highlights are cut off.", source.path, source.colours.hdr)
+    chain = filter_chain(source, inputs.window, settings, fields)
+    expected = _expected(source, trim, settings)
+    limit = [] if trim.end is None or expected is None else ["-frames:v", str(expected)]
+    # One second more than allowed, so that a source of unknown length that is too long is noticed.
+    reading = [*LOCAL_FILE, *trim_options(trim, settings.max_seconds + 1), "-threads", str(threads)]
+    command = ffmpeg_command("-nostats", "-progress", "pipe:1", *reading, "-i", source.path.absolute())
+    picture = f"[0:{source.video}]{chain}"
+    if outputs.preview is None:
+        command += ["-filter_complex", f"{picture}[clip]"]
+    else:
+        command += ["-filter_complex", f"{picture},split[clip][look];[look]pad=ceil(iw/2)*2:ceil(ih/2)*2[even]"]
+    clip = [*LOSSLESS, "-pix_fmt", "bgr0", "-threads", str(threads), *REPRODUCIBLE, *provenance("color")]
+    command += ["-map", "[clip]", *limit, *clip, str(outputs.clip.absolute())]
+    if outputs.preview is not None:
+        command += ["-map", "[even]", *limit, *VIEWING, *REPRODUCIBLE, *provenance("color")]
+        command.append(str(outputs.preview.absolute()))
+    return command
+
+
+def _expected(source: Source, trim: Trim, settings: IngestSettings) -> int | None:
     seconds = trim.seconds(source)
-    expected = None if seconds is None else max(1, round(seconds * settings.fps))
-    limit = {} if trim.end is None or expected is None else {"frames:v": expected}
-    streams = [pictures] if preview is None else [pictures.split()[i] for i in range(2)]
-    outputs = [ffmpeg.output(streams[0], str(clip.absolute()), **limit, **LOSSLESS)]
-    if preview is not None:
-        even = streams[1].filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
-        outputs.append(ffmpeg.output(even, str(preview.absolute()), **limit, **TO_LOOK_AT))
-    command = ffmpeg.merge_outputs(*outputs).global_args("-loglevel", "error", "-nostats", "-progress", "pipe:1")
+    return None if seconds is None else max(1, round(seconds * settings.fps))
+
+
+def _write_pictures(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestSettings, threads: int) -> int:
+    """Decode, convert and write clip and preview; return the number of frames."""
+    expected = _expected(source, inputs.window.trim, settings)
     try:
-        frames, complaints = _run(command.overwrite_output().compile(cmd=ffmpeg_binary()), expected)
-    except RuntimeError as error:
+        frames, complaints = _run(_command(source, inputs, outputs, settings, threads), expected)
+    except _DecodingError as error:
+        if is_disk_full(error):
+            raise
         raise DiffSignError(
-            f"video '{source.path}' cannot be decoded ({first_complaint(str(error))}); it is damaged or was not copied "
+            f"video '{source.path}' cannot be decoded ({error}); it is damaged or was not copied "
             "to its end: copy or export it again."
         ) from error
     _judge(source, frames, expected, settings, complaints)
@@ -154,71 +172,22 @@ def _judge(source: Source, frames: int, expected: int | None, settings: IngestSe
         log.info("The pictures of '%s' end %.2f s before the file does; the clip ends with them.", source.path, missing)
 
 
-def _write_audio(source: Source, trim: Trim, target: Path) -> None:
-    """Keep the first sound stream: copied as it is, or cut to the sample and stored as FLAC if there is a trim.
-
-    A copied stream can only be cut between packets, and not where pictures are cut, hence FLAC. A source
-    without sound gives an empty file (0 bytes), which :class:`diffsign.records.clip.ClipWriter` takes as silence.
-    """
-    if not source.has_audio:
-        target.write_bytes(b"")
-        return
-    options = {} if trim.is_whole else {"ss": trim.start, **({"t": trim.end - trim.start} if trim.end else {})}
-    sound = ffmpeg.input(str(source.path.absolute()), **options)["a:0"]
-    command = ffmpeg.output(
-        sound, str(target.absolute()), format="matroska", acodec="copy" if trim.is_whole else "flac", loglevel="error"
-    )
-    finished = subprocess.run(
-        command.overwrite_output().compile(cmd=ffmpeg_binary()),
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if finished.returncode:
-        raise DiffSignError(
-            f"the sound of '{source.path}' cannot be kept: {first_complaint(finished.stderr)}; leave --audio out."
-        )
-
-
-def ingest_video(
-    path: str | Path,
-    clip: str | Path,
-    settings: IngestSettings,
-    *,
-    trim: Trim | None = None,
-    crop: Crop | None = None,
-    audio: str | Path | None = None,
-    preview: str | Path | None = None,
-) -> int:
-    """Write the wanted part of a video as a clip: constant rate and size, upright, square pixels, lossless.
-
-    Only the wanted part is decoded. Either all outputs appear or none.
-
-    Args:
-        path: video in any container and codec that ffmpeg reads.
-        clip: ``.mkv`` to write (FFV1).
-        settings: rate, size and longest length.
-        trim: part in time; all of it by default.
-        crop: part of the picture; all of it by default.
-        audio: ``.mka`` for the sound; 0 bytes if the source has none.
-        preview: ``.mp4`` of the clip to look at.
+def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: int = 1) -> str:
+    """Write the wanted part of a video as a clip; only that part is decoded. Either all outputs appear or none.
 
     Returns:
-        Number of frames written.
+        A line that says how many frames were written.
 
     Raises:
         DiffSignError: on a file that is no whole video, and on a trim or crop that leaves it.
     """
-    trim = trim or Trim()
-    source = probe_source(path)
-    trim.check(source)
-    if crop:
-        crop.check(source)
-    _check_length(source, trim, settings)
+    source = probe_source(inputs.video)
+    inputs.window.check(source)
+    _check_length(source, inputs.window.trim, settings)
     with ExitStack() as files:
-        clip_file = files.enter_context(atomic(clip))
-        preview_file = files.enter_context(atomic(preview)) if preview else None
-        frames = _write_pictures(source, trim, crop, settings, clip_file, preview_file)
-        if audio:
-            _write_audio(source, trim, files.enter_context(atomic(audio)))
-    return frames
+        clip = files.enter_context(atomic(outputs.clip))
+        preview = files.enter_context(atomic(outputs.preview)) if outputs.preview else None
+        frames = _write_pictures(source, inputs, Outputs(clip, preview=preview), settings, threads)
+        if outputs.audio:
+            write_sound(source, inputs.window.trim, files.enter_context(atomic(outputs.audio)))
+    return f"{outputs.clip}: {frames} frames at {settings.fps:g} frames per second."

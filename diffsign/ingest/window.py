@@ -1,10 +1,10 @@
-"""Which part of a video is taken: from when to when, and which rectangle of the picture."""
+"""Which part of a video is taken, and how it is turned: from when to when, which rectangle, which way up."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from diffsign.errors import DiffSignError
@@ -46,7 +46,7 @@ class Trim:
         return None if end is None else end - self.start
 
     def check(self, source: Source) -> None:
-        """Raise a sentence if nothing would be left or the source is shorter than the trim."""
+        """Raise an error if nothing would be left or the source is shorter than the trim."""
         if self.end is not None and self.end <= self.start:
             raise DiffSignError(
                 f"the trim of '{source.path}' from {self.start:g} s to {self.end:g} s is empty; its end must come "
@@ -75,7 +75,7 @@ class Crop:
     y: int
 
     def check(self, source: Source) -> None:
-        """Raise a sentence if the rectangle leaves the picture or is empty."""
+        """Raise an error if the rectangle leaves the picture or is empty."""
         if self.width < 1 or self.height < 1:
             raise DiffSignError(
                 f"the crop of '{source.path}' is {self.width}x{self.height} pixels; it must not be empty."
@@ -96,14 +96,58 @@ def parse_crop(text: str) -> Crop:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the source's picture lies in the clip's: scaled to ``inner`` and centred in ``outer`` (width, height)."""
+class Turn:
+    """How the pixels of a source are to be turned, beyond what its metadata says.
 
+    Attributes:
+        degrees: clockwise: 0, 90, 180 or 270.
+        mirror: left and right are exchanged, after turning. A mirrored signer signs with the other hand.
+    """
+
+    degrees: int = 0
+    mirror: bool = False
+
+    def __post_init__(self) -> None:
+        if self.degrees not in (0, 90, 180, 270):
+            raise DiffSignError(f"--rotate is {self.degrees}, but 0, 90, 180 or 270 degrees (clockwise) were expected.")
+
+    def apply(self, source: Source) -> Source:
+        """Return the source with the size that it has when turned."""
+        if self.degrees % 180 == 0:
+            return source
+        return replace(source, width=source.height, height=source.width, pixel_aspect=1 / source.pixel_aspect)
+
+    def filters(self) -> list[str]:
+        """Return ffmpeg's filters."""
+        turned = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}[self.degrees]
+        return [*turned, "hflip"] if self.mirror else turned
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a source that becomes the clip: turned first, then cropped."""
+
+    trim: Trim = Trim()
+    turn: Turn = Turn()
+    crop: Crop | None = None
+
+    def check(self, source: Source) -> None:
+        """Raise an error if trim or crop leave the source."""
+        self.trim.check(source)
+        if self.crop:
+            self.crop.check(self.turn.apply(source))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture of size ``stored`` lies in the clip's: scaled to ``inner``, centred in ``outer`` (width, height)."""
+
+    stored: tuple[int, int]
     inner: tuple[int, int]
     outer: tuple[int, int]
 
 
-def fit_inside(width: int, height: int, pixel_aspect: Fraction, clip_height: int, clip_width: int | None) -> Layout:
+def fit_inside(width: int, height: int, pixel_aspect: Fraction, clip_height: int, clip_width: int | None) -> Fit:
     """Fit a picture into the clip's without distorting it; bars of black fill what is left.
 
     Args:
@@ -119,4 +163,4 @@ def fit_inside(width: int, height: int, pixel_aspect: Fraction, clip_height: int
         clip_width = max(8, 8 * math.ceil(round(clip_height * shown / height) / 8))
     scale = min(Fraction(clip_width) / shown, Fraction(clip_height, height))
     inner = max(1, round(shown * scale)), max(1, round(height * scale))
-    return Layout(inner=inner, outer=(clip_width, clip_height))
+    return Fit(stored=(width, height), inner=inner, outer=(clip_width, clip_height))
