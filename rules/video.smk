@@ -33,7 +33,7 @@ rule ingest:
         settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
         "python -m diffsign ingest {input.source:q} {output.clip:q} --audio {output.audio:q}"
-        " --preview {output.preview:q} {params.settings:q} > {log:q} 2>&1"
+        " --preview {output.preview:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule detect:

@@ -71,6 +71,7 @@ from diffsign.cli import (  # noqa: E402
     evaluate,  # noqa: F401
     fetch,  # noqa: F401
     generate,  # noqa: F401
+    ingest,  # noqa: F401
     join,  # noqa: F401
     motion,  # noqa: F401
     personalize,  # noqa: F401
@@ -79,5 +80,4 @@ from diffsign.cli import (  # noqa: E402
     synthetic,  # noqa: F401
     text,  # noqa: F401
     training,  # noqa: F401
-    video,  # noqa: F401
 )

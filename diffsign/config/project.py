@@ -71,9 +71,10 @@ class Video:
     row: VideoRow
 
     def ingest_flags(self) -> list[str]:
-        """Return the flags of trim and crop, and the config's."""
+        """Return the flags of trim, turn and crop, and the config's."""
         row = self.row
-        return [*given(start=row.start, end=row.end, crop=row.crop), *to_flags(self.project.config.ingest)]
+        window = [*given(start=row.start, end=row.end, rotate=row.rotate or None, crop=row.crop)]
+        return [*window, *(["--mirror"] if row.mirror else []), *to_flags(self.project.config.ingest)]
 
     @property
     def pose(self) -> str:

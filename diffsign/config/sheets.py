@@ -47,6 +47,12 @@ class VideoRow(Settings):
     lexicon: InputPath | None = Field(None, description="Folder of signs for the text to say.")
     start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
     end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
+    rotate: int = Field(
+        0,
+        multiple_of=90,
+        description="Degrees to turn the picture clockwise, where the file does not say that it lies on its side.",
+    )
+    mirror: bool = Field(False, description="Exchange left and right: recordings of a mirror or a selfie camera.")
     crop: str | None = Field(
         None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
     )

@@ -25,9 +25,18 @@ def _to_srgb(colours: Colours) -> list[str]:
     if not colours.hdr and not colours.wide:
         return []
     # Chroma of full size, because zscale takes no odd sizes otherwise.
-    tags = ["format=yuv444p16le", *(["setparams=color_primaries=bt2020:colorspace=bt2020nc"] if colours.half_tagged else [])]
+    tags = [
+        "format=yuv444p16le",
+        *(["setparams=color_primaries=bt2020:colorspace=bt2020nc"] if colours.half_tagged else []),
+    ]
     if not colours.hdr:
-        return [*tags, "zscale=transfer=linear", "format=gbrpf32le", "zscale=primaries=bt709:transfer=bt709", "format=gbrp"]
+        return [
+            *tags,
+            "zscale=transfer=linear",
+            "format=gbrpf32le",
+            "zscale=primaries=bt709:transfer=bt709",
+            "format=gbrp",
+        ]
     return [
         *tags,
         f"zscale=transfer=linear:npl={HDR_WHITE}",
@@ -70,5 +79,6 @@ def filter_chain(source: Source, window: Window, settings: IngestSettings, field
         filters.append(f"crop={crop.width}:{crop.height}:{crop.x}:{crop.y}:exact=1")
     # start_time keeps pictures and sound together; eof_action keeps a video of a single short frame.
     filters.append(f"fps=fps={exact_rate(settings.fps)}:start_time=0:eof_action=pass")
-    filters += [_scale(fit, source.colours), *_to_srgb(source.colours)]
+    # RGB from here on, whatever the encoders behind take: a preview must not change the clip.
+    filters += [_scale(fit, source.colours), *_to_srgb(source.colours), "format=bgr0"]
     return ",".join([*filters, f"pad={fit.outer[0]}:{fit.outer[1]}:(ow-iw)/2:(oh-ih)/2", "setsar=1"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import av.error
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from diffsign import processes
@@ -98,6 +99,19 @@ def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) 
         ) from error
 
 
+def _best_pictures(container: InputContainer) -> av.VideoStream | None:
+    """Return the video stream that players show: the default one, and never the cover of a song."""
+    films = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
+    ]
+    best = container.streams.best("video")
+    return next(
+        (stream for stream in films if best is not None and stream.index == best.index), next(iter(films), None)
+    )
+
+
 def _colours(frame: VideoFrame) -> Colours:
     transfer, primaries, matrix = int(frame.color_trc or 0), int(frame.color_primaries or 0), int(frame.colorspace)
     large = frame.width > SD_WIDTH or frame.height > SD_HEIGHT
@@ -110,13 +124,9 @@ def _colours(frame: VideoFrame) -> Colours:
 
 
 def _describe(container: InputContainer, path: Path) -> Source:
-    stream = next(
-        (found for found in [container.streams.best("video")] if isinstance(found, av.VideoStream)),
-        None,
-    )
-    audio = container.streams.best("audio")
-    if stream is None or "attached_pic" in str(stream.disposition):
-        holds = "only sound" if audio is not None else "no pictures that ffmpeg can decode"
+    stream, audio = _best_pictures(container), container.streams.best("audio")
+    if stream is None:
+        holds = "only sound" if audio is not None else "no pictures in a codec that ffmpeg can decode"
         raise DiffSignError(f"video '{path}' holds {holds}; give a video, in H.264 for example.")
     frame = _first_frame(container, stream, path)
     pixel_aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
@@ -150,8 +160,8 @@ def probe_source(path: str | Path) -> Source:
             return _describe(container, path)
     except av.error.FFmpegError as error:
         raise DiffSignError(
-            f"video '{path}' is not a video that ffmpeg can read ({error.strerror}); if it is one, it is damaged or was "
-            "not copied to its end: copy or export it again. Playlists and lists of files are not read."
+            f"video '{path}' is not a video that ffmpeg can read ({error.strerror}); if it is one, it is damaged or "
+            "was not copied to its end: copy or export it again. Playlists and lists of files are not read."
         ) from error
 
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffsign import processes
@@ -41,7 +41,7 @@ class Inputs:
     """A video in any container and codec that ffmpeg reads, and the part of it that is taken."""
 
     video: Path
-    window: Window = Window()
+    window: Window = field(default_factory=Window)
 
 
 @dataclass(frozen=True)

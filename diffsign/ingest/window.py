@@ -100,7 +100,7 @@ class Turn:
     """How the pixels of a source are to be turned, beyond what its metadata says.
 
     Attributes:
-        degrees: clockwise: 0, 90, 180 or 270.
+        degrees: clockwise, a multiple of 90.
         mirror: left and right are exchanged, after turning. A mirrored signer signs with the other hand.
     """
 
@@ -108,8 +108,8 @@ class Turn:
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        if self.degrees not in (0, 90, 180, 270):
-            raise DiffSignError(f"--rotate is {self.degrees}, but 0, 90, 180 or 270 degrees (clockwise) were expected.")
+        if self.degrees % 90:
+            raise DiffSignError(f"--rotate is {self.degrees}, but 90, 180 or 270 degrees (clockwise) were expected.")
 
     def apply(self, source: Source) -> Source:
         """Return the source with the size that it has when turned."""
@@ -119,7 +119,9 @@ class Turn:
 
     def filters(self) -> list[str]:
         """Return ffmpeg's filters."""
-        turned = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}[self.degrees]
+        turned = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}[
+            self.degrees % 360
+        ]
         return [*turned, "hflip"] if self.mirror else turned
 
 
@@ -140,7 +142,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Fit:
-    """Where a picture of size ``stored`` lies in the clip's: scaled to ``inner``, centred in ``outer`` (width, height)."""
+    """Where a picture lies in the clip's: ``stored`` (width, height) scaled to ``inner``, centred in ``outer``."""
 
     stored: tuple[int, int]
     inner: tuple[int, int]
@@ -164,3 +166,16 @@ def fit_inside(width: int, height: int, pixel_aspect: Fraction, clip_height: int
     scale = min(Fraction(clip_width) / shown, Fraction(clip_height, height))
     inner = max(1, round(shown * scale)), max(1, round(height * scale))
     return Fit(stored=(width, height), inner=inner, outer=(clip_width, clip_height))
+
+
+def parse_window(
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    rotate: int = 0,
+    mirror: bool = False,
+    crop: str | None = None,
+) -> Window:
+    """Return the window that the flags of ``diffsign ingest`` describe."""
+    trim = Trim(parse_time(start, "--start") if start else 0.0, parse_time(end, "--end") if end else None)
+    return Window(trim, Turn(rotate, mirror), parse_crop(crop) if crop else None)

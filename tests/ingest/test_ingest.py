@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import wave
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,27 @@ import pytest
 from diffsign.config.ingest import IngestSettings
 from diffsign.errors import DiffSignError
 from diffsign.ingest.source import probe_source
-from diffsign.ingest.stage import ingest_video
-from diffsign.ingest.window import Crop, Trim, fit_inside, parse_crop, parse_time
+from diffsign.ingest.stage import Inputs, Outputs, run
+from diffsign.ingest.window import Crop, Trim, Window, fit_inside, parse_crop, parse_time
 from diffsign.records.clip import ClipWriter, probe_clip, read_clip
-from diffsign.records.ffmpeg import ffmpeg_binary
+from diffsign.records.ffmpeg import ffmpeg_binary, ffmpeg_version
 
 SMALL = IngestSettings(fps=24, height=64)
+
+
+def ingest_video(
+    path: Path,
+    clip: Path,
+    settings: IngestSettings = SMALL,
+    *,
+    audio: Path | None = None,
+    preview: Path | None = None,
+    **window: Any,
+) -> int:
+    """Ingest and return the number of frames."""
+    given = {name: value for name, value in window.items() if value is not None}
+    line = run(Inputs(path, Window(**given)), Outputs(clip, audio, preview), settings)
+    return int(line.rpartition(": ")[2].split()[0])
 
 
 def ffmpeg(*arguments: object) -> None:
@@ -66,7 +83,12 @@ def corners(frame: np.ndarray) -> list[str]:
         ("a.webm", ["-c:v", "libvpx"]),
         ("a.avi", ["-c:v", "mpeg4"]),
         ("a.mov", ["-c:v", "prores"]),
-        ("a.ts", ["-c:v", "mpeg2video"]),
+        pytest.param(
+            *("a.ts", ["-c:v", "mpeg2video"]),
+            marks=pytest.mark.skipif(
+                ffmpeg_version().endswith("-static"), reason="this ffmpeg crashes on transport streams"
+            ),
+        ),
         ("a.gif", ["-pix_fmt", "pal8"]),
     ],
 )
@@ -101,12 +123,21 @@ def test_variable_rate_keeps_time(tmp_path: Path) -> None:
     assert list(white) == [False] * 36 + [True] * (len(white) - 36)
 
 
+def turned(source: Path, target: Path, angle: int) -> None:
+    """Copy an .mp4 with a track header that asks players to turn it counter-clockwise (ISO 14496-12, 6.2.2)."""
+    data = bytearray(source.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    cos, sin = {90: (0, -1), -90: (0, 1), 180: (-1, 0)}[angle]
+    data[matrix : matrix + 36] = struct.pack(">9i", *(v << 16 for v in (cos, sin, 0, -sin, cos, 0, 0, 0)), 1 << 30)
+    target.write_bytes(data)
+
+
 @pytest.mark.parametrize(
     ("angle", "expected"), [(90, "lime white red blue"), (-90, "blue red white lime"), (180, "white blue lime red")]
 )
 def test_rotation_metadata(tmp_path: Path, angle: int, expected: str) -> None:
     flat = quadrants(tmp_path / "flat.mp4", "128x64")
-    ffmpeg("-display_rotation", angle, "-i", flat, "-c", "copy", tmp_path / "turned.mp4")
+    turned(flat, tmp_path / "turned.mp4", angle)
     ingest_video(tmp_path / "turned.mp4", tmp_path / "clip.mkv", SMALL)
     frames, info = read_clip(tmp_path / "clip.mkv")
     assert (info.width, info.height) == ((128, 64) if angle == 180 else (32, 64))
@@ -245,7 +276,7 @@ def test_no_sound_is_an_empty_file_that_the_writer_understands(tmp_path: Path) -
     assert (tmp_path / "clip.mka").stat().st_size == 0
     with ClipWriter(tmp_path / "film.mp4", 64, 64, 24, audio=tmp_path / "clip.mka") as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
-    assert not probe_source(tmp_path / "film.mp4").has_audio
+    assert probe_source(tmp_path / "film.mp4").audio is None
 
 
 def test_preview_matches_clip(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""``diffsign ingest``."""
+"""The command ``diffsign ingest``."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,6 @@ import typer
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.config.ingest import IngestSettings
-
-log = logging.getLogger(__name__)
 
 
 @app.command()
@@ -26,6 +23,12 @@ def ingest(
     end: Annotated[
         str | None, typer.Option(help="Where to end, in seconds or as 1:02.5.", show_default="the end")
     ] = None,
+    rotate: Annotated[
+        int, typer.Option(help="Turn the picture clockwise, where a file does not say that it lies on its side.")
+    ] = 0,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Exchange left and right, for recordings of a mirror or a selfie camera.")
+    ] = False,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -36,24 +39,13 @@ def ingest(
         Path | None, typer.Option(help="Keep the sound in this file (.mka); 0 bytes if there is none.")
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     *,
     settings: IngestSettings,
 ) -> None:
     """Bring a video to constant rate and size, upright, without loss."""
-    from diffsign.ingest.stage import ingest_video
-    from diffsign.ingest.window import Trim, parse_crop, parse_time
+    from diffsign.ingest.stage import Inputs, Outputs, run
+    from diffsign.ingest.window import parse_window
 
-    trim = Trim(
-        start=parse_time(start, "--start") if start else 0.0,
-        end=parse_time(end, "--end") if end else None,
-    )
-    frames = ingest_video(
-        source,
-        clip,
-        settings,
-        trim=trim,
-        crop=parse_crop(crop) if crop else None,
-        audio=audio,
-        preview=preview,
-    )
-    log.info("%s: %d frames at %g frames per second.", clip, frames, settings.fps)
+    window = parse_window(start=start, end=end, rotate=rotate, mirror=mirror, crop=crop)
+    typer.echo(run(Inputs(source, window), Outputs(clip, audio, preview), settings, threads=threads))
