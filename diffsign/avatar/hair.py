@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffsign.avatar.scene import Material, Mesh
-from diffsign.avatar.surfaces import Shell, Solid, ball, clip, grid_faces, smoothing
+from diffsign.avatar.surfaces import Shell, Solid, ball, cut_surface, grid_faces, smoothing
 from diffsign.config.appearance import Appearance
 
 #: How far falling hair reaches below the chin, in heights of the face (brows to chin).
@@ -81,7 +81,7 @@ def _cap(material: Material, head: Head, style: str, rng: np.random.Generator) -
     allowed = np.zeros(len(field), bool)
     allowed[head.faces] = True
     field = np.where(allowed, field, -1.0)
-    matrix, faces = clip(head.faces, field)
+    matrix, faces = cut_surface(head.faces, field)
     depth = np.maximum(matrix @ np.where(allowed, field, 0), 0)
     points = matrix @ head.vertices
     thick = {"short": 0.017, "bun": 0.009}.get(style, 0.014)
@@ -132,14 +132,14 @@ def _fall(
     edge = 0.006 * _ripple(np.stack([np.sin(turn), np.cos(turn), turn], -1), rng, 0.2)
     y_all = y[:, None] + edge[None, :] * below[:, None]
     points = np.stack(np.broadcast_arrays(x, y_all, z), axis=-1).reshape(-1, 3)
-    faces, _ = grid_faces(rows, columns, closed=False)
+    faces = grid_faces(rows, columns)
     mesh = Mesh("falling hair", faces, (material,), np.zeros(len(faces), np.int64))
     return mesh, Solid(anchors, head.vertices[anchors], points)
 
 
 def _bun(material: Material, head: Head, anchors: np.ndarray, rng: np.random.Generator) -> tuple[Mesh, Solid]:
     """A knot at the back of the crown."""
-    points, faces, _ = ball(np.linspace(0, np.pi, 18), 32)
+    points, faces = ball(np.linspace(0, np.pi, 18), 32)
     points = points * (1 + 0.05 * _ripple(points, rng, 0.25)[:, None]) * np.array([0.042, 0.036, 0.040])
     at = np.array([head.middle[0], head.top + 0.022, head.middle[2] - 0.030])
     mesh = Mesh("bun", faces, (material,), np.zeros(len(faces), np.int64))

@@ -1,6 +1,7 @@
 """Surfaces that follow a body: pieces cut from it and laid over it, and solid things fixed to it.
 
-Everything is numpy on vertices; nothing here knows what a shirt is.
+Everything is numpy on vertices; nothing here knows what a shirt is. Cutting and subdividing return matrices, not
+meshes (as trimesh's do): the same surface is made again from the body's vertices in every frame.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from trimesh.creation import revolve
 
 from diffsign.geometry.alignment import best_rotation
 from diffsign.geometry.meshes import vertex_normals
@@ -41,7 +43,7 @@ def subdivide(faces: np.ndarray, count: int) -> tuple[sparse.csr_matrix, np.ndar
     return sparse.csr_matrix(matrix), np.concatenate([np.stack(corner, axis=-1) for corner in corners])
 
 
-def clip(faces: np.ndarray, field: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+def cut_surface(faces: np.ndarray, field: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Cut a surface along the zero line of a field and keep where the field is positive.
 
     Args:
@@ -125,28 +127,16 @@ class Solid:
         return (turned + patch.mean(axis=1, keepdims=True)).astype(np.float32)
 
 
-def ball(polar: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a unit ball around +z: points, faces, and the ring (index into ``polar``) of each face."""
-    turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    polar_, turn_ = np.meshgrid(polar, turn, indexing="ij")
-    points = np.stack([np.sin(polar_) * np.cos(turn_), np.sin(polar_) * np.sin(turn_), np.cos(polar_)], axis=-1)
-    faces, rings = grid_faces(len(polar), segments, closed=True)
-    return points.reshape(-1, 3), faces, rings
+def ball(polar: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a unit ball around +z, points (N, 3) and faces (F, 3), with rings at the angles ``polar`` from +z."""
+    # The profile runs from the lower pole up, so that the surface faces outwards.
+    profile = np.stack([np.sin(polar), np.cos(polar)], axis=-1)[::-1]
+    mesh = revolve(profile, sections=segments)
+    return np.asarray(mesh.vertices), np.asarray(mesh.faces)
 
 
-def grid_faces(rows: int, columns: int, closed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the triangles of a grid of points (``closed``: last column meets the first), and the row of each."""
-    row, column = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
-    row, column = row.ravel(), column.ravel()
-    after = (column + 1) % columns
-    a, b = row * columns + column, row * columns + after
-    c, d = (row + 1) * columns + column, (row + 1) * columns + after
-    return np.concatenate([np.stack([a, c, d], -1), np.stack([a, d, b], -1)]), np.concatenate([row, row])
-
-
-def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return centre (3,) and radius of the sphere nearest to points (N, 3), by linear least squares."""
-    system = np.concatenate([2 * points, np.ones((len(points), 1))], axis=1)
-    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
-    centre = solution[:3]
-    return centre, float(np.sqrt(solution[3] + centre @ centre))
+def grid_faces(rows: int, columns: int) -> np.ndarray:
+    """Return the triangles (F, 3) of a grid of ``rows`` × ``columns`` points, row by row."""
+    row, column = (index.ravel() for index in np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij"))
+    a, c = row * columns + column, (row + 1) * columns + column
+    return np.concatenate([np.stack([a, c, c + 1], -1), np.stack([a, c + 1, a + 1], -1)])

@@ -11,7 +11,8 @@ import numpy as np
 
 from diffsign.body.anny import JAW_OPEN, load_anny, pose_anny
 from diffsign.body.hands import sample_hands
-from diffsign.body.model import SHAPE_SPACE, Body, load_body
+from diffsign.body.archive import SHAPE_SPACE
+from diffsign.body.model import Body, load_body
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.skeleton import JOINTS, MIRROR

@@ -7,7 +7,7 @@ import numpy as np
 
 from diffsign.body.anny import AnnyBody
 from diffsign.body.landmarks import FaceSurface
-from diffsign.body.model import limb_regions
+from diffsign.body.parts import limb_regions
 
 
 def _inside(outline: np.ndarray, middles: np.ndarray) -> np.ndarray:
@@ -18,7 +18,7 @@ def _inside(outline: np.ndarray, middles: np.ndarray) -> np.ndarray:
 def face_regions(
     anny: AnnyBody, surface: FaceSurface, landmark_faces: np.ndarray, landmark_weights: np.ndarray
 ) -> np.ndarray:
-    """Return the region (F,) of each triangle, one of :data:`diffsign.body.model.REGIONS`.
+    """Return the region (F,) of each triangle, one of :data:`diffsign.body.parts.REGIONS`.
 
     Limbs and trunk come from the skinning weights; on the head, lips and brows are drawn around the
     landmarks, the scalp begins where hair does, eyes and the inside of the mouth are parts of the mesh.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffsign.avatar.appearance import dress, rest_of
 from diffsign.avatar.background import load_background
 from diffsign.avatar.blender import PASSES, render_clips
+from diffsign.avatar.outfit import dress, rest_body
 from diffsign.avatar.scene import Scene
 from diffsign.body.model import Body
 from diffsign.config.render import RenderSettings
@@ -30,7 +30,7 @@ def avatar_scene(motion: Motion, body: Body, settings: RenderSettings) -> Scene:
         DiffSignError: if the motion belongs to another body file, or the background is no colour or picture.
     """
     motion.require_body(body.sha256)
-    outfit = dress(rest_of(body, betas=motion.betas), settings)
+    outfit = dress(rest_body(body, betas=motion.betas), settings)
 
     def positions(start: int, stop: int) -> list[np.ndarray]:
         return outfit.positions(body.vertices(motion.rows(slice(start, stop))))

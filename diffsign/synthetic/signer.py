@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from diffsign.avatar.appearance import dress, rest_of
+from diffsign.avatar.outfit import dress, rest_body
 from diffsign.avatar.scene import Scene
 from diffsign.body.anny import load_anny
 from diffsign.body.model import Body
@@ -47,7 +47,7 @@ class Performance:
     def scene(self, body: Body) -> Scene:
         """Return what the renderer takes; ``body`` is the body file, which says where face and scalp are."""
         truth, seed = self.truth, self.truth.seed or 0
-        outfit = dress(rest_of(body, self.person.rest), self.appearance, seed)
+        outfit = dress(rest_body(body, self.person.rest), self.appearance, seed)
         wall = backdrop(self.appearance, truth.camera.width, truth.camera.height, seed)
         return outfit.scene(np.asarray(truth.vertices), truth.camera, truth.fps or 1.0, wall)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from diffsign.avatar.appearance import Outfit
 from diffsign.avatar.face_paint import FaceMap
+from diffsign.avatar.outfit import Outfit
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.meshes import vertex_normals
 from diffsign.geometry.visibility import Raster, rasterise

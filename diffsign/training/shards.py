@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diffsign.avatar.appearance import SLEEVES, dress, random_appearance, rest_of
+from diffsign.avatar.appearance import random_appearance
 from diffsign.avatar.face_paint import paint_face
+from diffsign.avatar.outfit import SLEEVES, dress, rest_body
 from diffsign.body.model import Body
 from diffsign.config.appearance import Appearance
 from diffsign.config.colour import parse_colour
@@ -34,7 +35,7 @@ CODES = {"skin": "#000000", "lips": "#ff0000", "brows": "#00ff00"}
 
 def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) -> DressedSigner:
     """Dress a body as the render stage does, and note what labelling needs to know."""
-    rest = rest_of(body, betas=betas)
+    rest = rest_body(body, betas=betas)
     outfit = dress(rest, appearance, seed)
     faces, labels, start = [], [], 0
     at_rest = outfit.positions(rest.vertices[None].astype(np.float32))

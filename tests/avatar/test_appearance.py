@@ -4,13 +4,13 @@ from scipy import sparse
 from scipy.spatial.transform import Rotation
 
 from diffsign.avatar.face_paint import FaceMap
-from diffsign.avatar.surfaces import Shell, Solid, ball, clip, fit_sphere, smoothing, subdivide
+from diffsign.avatar.surfaces import Shell, Solid, ball, cut_surface, smoothing, subdivide
 from diffsign.config.appearance import Appearance
 from diffsign.config.settings import parse
 from diffsign.errors import DiffSignError
 from diffsign.geometry.meshes import vertex_normals
 
-POINTS, FACES, _ = ball(np.linspace(0, np.pi, 24), 48)
+POINTS, FACES = ball(np.linspace(0, np.pi, 24), 48)
 
 
 def area(points, faces):
@@ -24,7 +24,7 @@ def test_normals_of_a_ball_point_outwards():
 
 
 def test_clip_cuts_along_the_line_and_keeps_the_right_area():
-    matrix, faces = clip(FACES, POINTS[:, 2] - 0.31)
+    matrix, faces = cut_surface(FACES, POINTS[:, 2] - 0.31)
     cut = matrix @ POINTS
     assert cut[:, 2].min() == pytest.approx(0.31, abs=1e-6)
     assert area(cut, faces) == pytest.approx(2 * np.pi * (1 - 0.31), rel=0.01)
@@ -34,8 +34,8 @@ def test_clip_cuts_along_the_line_and_keeps_the_right_area():
 
 
 def test_clip_may_keep_nothing_or_all():
-    assert clip(FACES, -np.ones(len(POINTS)))[1].shape == (0, 3)
-    assert area(clip(FACES, np.ones(len(POINTS)))[0] @ POINTS, clip(FACES, np.ones(len(POINTS)))[1]) == pytest.approx(
+    assert cut_surface(FACES, -np.ones(len(POINTS)))[1].shape == (0, 3)
+    assert area(cut_surface(FACES, np.ones(len(POINTS)))[0] @ POINTS, cut_surface(FACES, np.ones(len(POINTS)))[1]) == pytest.approx(
         area(POINTS, FACES)
     )
 

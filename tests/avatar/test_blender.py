@@ -21,7 +21,7 @@ CENTRE, RADIUS = np.array([0.1, -0.05, -2.0]), 0.5
 
 
 def sphere(centre=CENTRE, radius=RADIUS):
-    points, faces, _ = ball(np.linspace(0, np.pi, 96), 192)
+    points, faces = ball(np.linspace(0, np.pi, 96), 192)
     return Mesh("sphere", faces, (GREY,), np.zeros(len(faces), int)), (points * radius + centre).astype(np.float32)
 
 
@@ -105,7 +105,7 @@ def test_markers_appear_where_the_camera_projects_them(camera):
     rays = np.concatenate([pixels, np.ones((5, 1))], 1) @ np.linalg.inv(camera.K).T
     points = (rays * depths[:, None] - camera.t) @ camera.R
     assert camera.project(points) == pytest.approx(pixels)
-    ball_points, faces, _ = ball(np.linspace(0, np.pi, 9), 16)
+    ball_points, faces = ball(np.linspace(0, np.pi, 9), 16)
     colours = ["#ff0000", "#00ff00", "#0000ff", "#ffff00", "#ff00ff"]
     meshes = [
         Mesh(f"m{i}", faces, (Material(colour, colour),), np.zeros(len(faces), int)) for i, colour in enumerate(colours)

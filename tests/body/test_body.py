@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from diffsign.body.check import motion_of
-from diffsign.body.model import NEEDED, contour_row, load_body, openpose_sources
+from diffsign.body.archive import NEEDED
+from diffsign.body.keypoints import contour_row, openpose_sources
+from diffsign.body.model import load_body
 from diffsign.errors import DiffSignError
 from diffsign.records.keypoints import NAMES
 

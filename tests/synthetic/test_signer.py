@@ -5,7 +5,7 @@ import pytest
 from truth import load_truth
 
 from diffsign.body.anny import load_anny
-from diffsign.body.model import joint_regions
+from diffsign.body.parts import joint_regions
 from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.synthetic.kinematics import FINGERS, HEAD, SIDES, WRIST
