@@ -1,22 +1,14 @@
-"""Rendering a :class:`~diffsign.avatar.scene.Scene` with Blender, in a process of its own.
+"""Rendering a :class:`~diffsign.avatar.scene.Scene` with Blender, in processes of its own.
 
-A job folder goes in (``job.json``, base meshes as ``.npy``, one PC2 point cache a mesh), frames come out
-as EXR files that are read and deleted while Blender goes on. Nothing of it outlives the call.
-
-Passes:
-    color: (H, W, 3) uint8 sRGB over the scene's background, (H, W, 4) with straight alpha if that is None.
-    depth: (H, W) uint16, distance along the camera's z axis as :mod:`diffsign.records.depth` stores it; 0 is nothing.
-    normal: (H, W, 3) uint8, unit normal in the picture's axes (x right, y up, z towards the camera), each
-        mapped from [-1, 1] to [0, 255]; black is nothing.
-    mask: (H, W) of the body's coverage repeated to (H, W, 3) uint8, 0 nothing to 255 covered.
+A job folder goes in (:mod:`diffsign.avatar.job`), frames come out as EXR files that are read and deleted while Blender
+goes on (:mod:`diffsign.avatar.passes`). Nothing of it outlives the call: Blender ends with whoever started it, and
+renders no more than a few frames ahead of what was read.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import sysconfig
@@ -24,26 +16,21 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
-import cv2
 import numpy as np
 
 from diffsign import processes
-from diffsign.avatar.exr import read_exr
-from diffsign.avatar.scene import Material, Mesh, Scene
-from diffsign.config.colour import parse_colour
+from diffsign.avatar.job import supersampling, write_job
+from diffsign.avatar.passes import PASSES, PassReader, layers
+from diffsign.avatar.scene import Scene
 from diffsign.config.render import RenderSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, scratch
 from diffsign.progress import track
 from diffsign.records.clip import ClipWriter
-from diffsign.records.depth import FARTHEST, encode_depth
 
-PASSES = ("color", "depth", "normal", "mask")
-
-#: Frames whose vertices are in memory at once.
-CHUNK = 64
+#: Frames that make up for the start of another Blender.
+FRAMES_PER_PROCESS = 8
 
 
 def render_script() -> Path:
@@ -60,241 +47,113 @@ def render_script() -> Path:
     )
 
 
-def _command(settings: RenderSettings, job: Path) -> list[str]:
-    script = [str(render_script()), "--", str(job)]
-    if settings.blender is None:
-        return [sys.executable, *script]
-    program = shutil.which(settings.blender)
+def blender_command(program: str | None, script: Path, *arguments: str) -> list[str]:
+    """Return the command that runs a script in Blender: an installed ``program``, or the bpy package of this Python."""
     if program is None:
-        raise DiffSignError(f"Blender program '{settings.blender}' does not exist or cannot be run; check the path.")
-    return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", *script]
+        return [sys.executable, str(script), "--", *arguments]
+    found = shutil.which(program)
+    if found is None:
+        raise DiffSignError(f"Blender program '{program}' does not exist or cannot be run; check the path.")
+    return [found, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(script), "--"] + [
+        *arguments
+    ]
 
 
-def _write_cache(stack: ExitStack, path: Path, vertices: int, frames: int) -> BinaryIO:
-    """Open a PC2 point cache and write its header: one sample a frame, from frame 1 on."""
-    stream = stack.enter_context(path.open("wb"))
-    stream.write(struct.pack("<12siiffi", b"POINTCACHE2\0", 1, vertices, 1.0, 1.0, frames))
-    return stream
+class BlenderProcess:
+    """One Blender that renders every ``step``-th frame of a job, ``first`` (1 is the first) and on.
 
+    Raises:
+        DiffSignError: if Blender is missing.
+    """
 
-def _write_caches(scene: Scene, folder: Path) -> tuple[list[np.ndarray], float, float, np.ndarray]:
-    """Write every mesh's point cache; return the first frame's vertices, nearest and farthest depth, and the middle."""
-    first: list[np.ndarray] = []
-    near, far = np.inf, 0.0
-    with ExitStack() as stack:
-        streams = []
-        for start in track(range(0, scene.frames, CHUNK), "posing"):
-            stop = min(start + CHUNK, scene.frames)
-            chunk = [np.asarray(v, dtype="<f4") for v in scene.positions(start, stop)]
-            if not first:
-                first = [v[0].copy() for v in chunk]
-                streams = [
-                    _write_cache(stack, folder / f"{i}.pc2", v.shape[1], scene.frames) for i, v in enumerate(chunk)
-                ]
-            for index, (vertices, stream) in enumerate(zip(chunk, streams, strict=True)):
-                if not np.isfinite(vertices).all():
-                    bad = start + int(np.argmin(np.isfinite(vertices).all(axis=(1, 2))))
-                    raise DiffSignError(
-                        f"frame {bad} of mesh '{scene.meshes[index].name}' has vertices that are no numbers; "
-                        "fit or smooth the motion again."
-                    )
-                depth = vertices @ scene.camera.R[2].astype(np.float32) + np.float32(scene.camera.t[2])
-                near, far = min(near, float(depth.min())), max(far, float(depth.max()))
-                stream.write(np.ascontiguousarray(vertices).tobytes())
-    if far <= 0.01:
-        raise DiffSignError("the whole scene lies behind the camera; check the motion's translation and camera.")
-    middle = np.concatenate(first).astype(np.float64).mean(axis=0)
-    return first, near, far, middle
-
-
-def _material_spec(material: Material, index: int, folder: Path) -> dict:
-    texture = None
-    if material.texture is not None:
-        texture = f"texture{index}.png"
-        cv2.imwrite(str(folder / texture), material.texture[..., ::-1])
-    return {
-        "name": material.name,
-        "rgb": parse_colour(material.colour),
-        "roughness": material.roughness,
-        "metallic": material.metallic,
-        "subsurface": material.subsurface,
-        "texture": texture,
-    }
-
-
-def _mesh_spec(mesh: Mesh, index: int, first: np.ndarray, materials: list[int], folder: Path) -> dict:
-    arrays = {"vertices": first, "faces": mesh.faces, "material": mesh.face_material}
-    if mesh.uv is not None:
-        arrays["uv"] = mesh.uv
-    for name, array in arrays.items():
-        np.save(folder / f"{index}.{name}.npy", array)
-    files = {
-        name: f"{index}.{name}.npy" if name in arrays else None for name in ("vertices", "faces", "material", "uv")
-    }
-    return {"name": mesh.name, "smooth": mesh.smooth, "cache": f"{index}.pc2", "materials": materials, **files}
-
-
-def write_job(
-    scene: Scene, folder: Path, passes: Sequence[str], settings: RenderSettings, threads: int, blend: Path | None = None
-) -> None:
-    """Write everything that Blender needs to render ``scene`` into ``folder``."""
-    camera = scene.camera
-    if abs(camera.K[0, 1]) > 1e-6:
-        raise DiffSignError(f"Blender has no camera with skew, but K[0, 1] is {camera.K[0, 1]:g}; set it to 0.")
-    first, near, far, middle = _write_caches(scene, folder)
-    materials: list[Material] = [material for mesh in scene.meshes for material in mesh.materials]
-    offsets = np.cumsum([0, *(len(mesh.materials) for mesh in scene.meshes)])
-    job = {
-        "engine": settings.engine,
-        "samples": settings.samples,
-        "threads": threads,
-        "frames": scene.frames,
-        "fps": scene.fps,
-        "passes": list(passes),
-        "camera": {
-            "K": camera.K.tolist(),
-            "R": camera.R.tolist(),
-            "t": camera.t.tolist(),
-            "width": camera.width,
-            "height": camera.height,
-            "near": max(0.01, 0.9 * near),
-            "far": 1.1 * far,
-        },
-        "middle": middle.tolist(),
-        "materials": [_material_spec(material, i, folder) for i, material in enumerate(materials)],
-        "objects": [
-            _mesh_spec(mesh, i, first[i], list(range(offsets[i], offsets[i + 1])), folder)
-            for i, mesh in enumerate(scene.meshes)
-        ],
-        "blend": f"{blend.stem}-cache" if blend else None,
-    }
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-
-
-def _run(settings: RenderSettings, job: Path, threads: int, frames: int) -> Iterator[tuple[str, int, Path]]:
-    """Run Blender on a job; yield layer, index and file of every frame as it is written."""
-    # Blender's own temporary files go with the job's.
-    environment = os.environ | {
-        "LP_NUM_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        "TMPDIR": str(job.absolute()),
-    }
-    process = processes.start(
-        _command(settings, job),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-    )
-    said: deque[str] = deque(maxlen=20)
-    problem, done = "", 0
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            kind, _, rest = line.strip().partition(" ")
-            if kind == "frame":
-                layer, number, path = rest.split(" ", 2)
-                done = int(number)
-                yield layer, done - 1, Path(path)
-            elif kind == "problem":
-                problem = rest
-            elif line.strip():
-                said.append(line.strip())
-        status = process.wait()
-    finally:
-        processes.stop(process)
-        process.stdout.close()
-    if status:
-        reason = problem or (said[-1] if said else "it said nothing")
-        how = f"was killed by signal {-status}" if status < 0 else f"stopped with status {status}"
-        raise DiffSignError(
-            f"Blender ({settings.blender or 'the bpy package'}) {how} after frame {done} of {frames}: {reason}. "
-            "Check that it runs here (pip install bpy, or give the path of an installed Blender), "
-            "or try another engine."
+    def __init__(self, settings: RenderSettings, job: Path, *, first: int = 1, step: int = 1, threads: int = 1) -> None:
+        self.name = settings.blender or "the bpy package"
+        self.done = 0
+        self.problem = ""
+        self.output: deque[str] = deque(maxlen=20)
+        self.process: subprocess.Popen[bytes] = processes.start(
+            blender_command(settings.blender, render_script(), str(job), str(first), str(step)),
+            # Blender's own temporary files go with the job.
+            env=os.environ | {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "TMPDIR": str(job)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
 
+    def next_frame(self) -> tuple[str, int, Path] | None:
+        """Wait for a frame; return its layer, its index from 0 and its file, or None if Blender has ended.
 
-def _keep_blend(job: Path, blend: Path) -> None:
-    """Move the saved scene to ``blend`` and its point caches into the folder ``{stem}-cache`` beside it."""
-    caches = blend.parent / f"{blend.stem}-cache"
-    caches.mkdir(parents=True, exist_ok=True)
-    for cache in job.glob("*.pc2"):
-        with atomic(caches / cache.name) as temporary:
-            shutil.copyfile(cache, temporary)
-    with atomic(blend) as temporary:
-        shutil.copyfile(job / "scene.blend", temporary)
-
-
-def _to_srgb() -> np.ndarray:
-    linear = np.arange(65536) / 65535
-    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return curve.astype(np.float32)
-
-
-class _Reader:
-    """Turns the channels of Blender's frames into the passes."""
-
-    def __init__(self, scene: Scene, passes: Sequence[str]) -> None:
-        self.passes = passes
-        self.camera = scene.camera
-        self.curve = _to_srgb()
-        background = scene.background
-        if isinstance(background, str):
-            background = np.array(parse_colour(background), np.float32) * 255
-        self.background = None if background is None else np.asarray(background, np.float32)
-        x = (np.arange(self.camera.width) + 0.5 - self.camera.K[0, 2]) / self.camera.K[0, 0]
-        y = (np.arange(self.camera.height) + 0.5 - self.camera.K[1, 2]) / self.camera.K[1, 1]
-        rays = np.stack(np.broadcast_arrays(x[None, :], -y[:, None], -1.0), axis=-1)
-        self.rays = (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32)
-
-    def read(self, layer: str, path: Path) -> dict[str, np.ndarray]:
-        """Return the passes that this file of ``layer`` holds."""
-        channels = {name.split(".", 1)[-1]: values for name, values in read_exr(path).items()}
-        alpha = channels["Combined.A"]
-        rgb = np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1)
-        straight = rgb / np.maximum(alpha, 1e-6)[..., None]
-        # Workbench sums samples in half floats and loses up to 1 % of full coverage on the way.
-        full = float(alpha.max())
-        alpha = np.clip(alpha / full if full > 0.97 else alpha, 0, 1)
-        if layer == "normal":
-            return {"normal": self._normal(2 * straight - 1, alpha)}
-        found = {}
-        if "color" in self.passes:
-            found["color"] = self._color(straight, alpha)
-        if "depth" in self.passes:
-            found["depth"] = self._depth(channels["Depth.Z"], alpha)
-        if "mask" in self.passes:
-            found["mask"] = np.repeat(np.rint(alpha * 255).astype(np.uint8)[..., None], 3, axis=-1)
-        if "normal" in self.passes and "Normal.X" in channels:
-            world = np.stack([channels["Normal.X"], channels["Normal.Z"], -channels["Normal.Y"]], axis=-1)
-            picture = world @ self.camera.R.T.astype(np.float32) * np.array([1, -1, -1], np.float32)
-            found["normal"] = self._normal(picture, alpha)
-        return found
-
-    def _color(self, straight: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        srgb = 255 * self.curve[np.rint(np.clip(straight, 0, 1) * 65535).astype(np.uint16)]
-        if self.background is None:
-            return np.rint(np.dstack([srgb, 255 * alpha])).astype(np.uint8)
-        return np.rint(self.background + alpha[..., None] * (srgb - self.background)).astype(np.uint8)
-
-    def _depth(self, z: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        seen = (alpha > 0) & (z < 1e6)
-        if np.any(z[seen] > FARTHEST):
+        Raises:
+            DiffSignError: if Blender has failed.
+        """
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            kind, _, rest = line.decode(errors="replace").strip().partition(" ")
+            if kind == "frame":
+                layer, number, path = rest.split(" ", 2)
+                self.done = int(number)
+                return layer, self.done - 1, Path(path)
+            if kind == "problem":
+                self.problem = rest
+            elif kind:
+                self.output.append(f"{kind} {rest}".strip())
+        status = self.process.wait()
+        if status:
+            reason = self.problem or (self.output[-1] if self.output else "it said nothing")
+            how = f"was killed by signal {-status}" if status < 0 else f"stopped with status {status}"
             raise DiffSignError(
-                f"the avatar is {z[seen].max():.1f} m away, but the depth pass ends at {FARTHEST:.1f} m; "
-                "fit with a shorter focal length or render without depth."
+                f"Blender ({self.name}) {how} after frame {self.done}: {reason}. Check that it runs here "
+                "(pip install bpy, or give the path of an installed Blender), or try another engine."
             )
-        return encode_depth(np.where(seen, z, np.inf))
+        return None
 
-    def _normal(self, normal: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        # An open surface (a sleeve) shows its inside: what is seen from behind is turned to the viewer.
-        behind = (normal * self.rays).sum(axis=-1, keepdims=True) > 0.25
-        normal = np.where(behind, -normal, normal)
-        length = np.linalg.norm(normal, axis=-1, keepdims=True)
-        unit = normal / np.maximum(length, 1e-6)
-        return np.where(alpha[..., None] >= 0.5, np.rint((unit + 1) * 127.5), 0).astype(np.uint8)
+    def take(self) -> None:
+        """Let Blender render one frame more."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:  # it has ended, which next_frame tells
+            pass
+
+    def close(self) -> None:
+        """Stop it, if it still runs."""
+        processes.stop(self.process)
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def process_count(engine: str, threads: int, frames: int) -> int:
+    """Return how many Blenders share the frames: Workbench uses hardly more than a core, the others all there are."""
+    if engine != "workbench":
+        return 1
+    return max(1, min(threads, frames // FRAMES_PER_PROCESS))
+
+
+def run_job(
+    settings: RenderSettings, job: Path, layer_count: int, frames: int, threads: int
+) -> Iterator[tuple[str, int, Path]]:
+    """Run Blender on a job; yield layer, index and file of every frame, those of each layer in order."""
+    count = process_count(settings.engine, threads, frames)
+    blenders: list[BlenderProcess] = []
+    try:
+        for first in range(count):
+            blenders.append(
+                BlenderProcess(settings, job, first=first + 1, step=count, threads=max(1, threads // count))
+            )
+        for index in range(layer_count * frames):
+            blender = blenders[index % frames % count]
+            frame = blender.next_frame()
+            if frame is None:
+                raise DiffSignError(f"Blender wrote {index} of {layer_count * frames} frames and reported no error.")
+            yield frame
+            blender.take()
+        for blender in blenders:
+            blender.next_frame()  # Nothing comes, unless it fails while it saves the scene.
+    finally:
+        for blender in blenders:
+            blender.close()
 
 
 def render_frames(
@@ -311,9 +170,9 @@ def render_frames(
 
     Args:
         scene: what to render.
-        passes: any of :data:`PASSES`.
+        passes: any of :data:`~diffsign.avatar.passes.PASSES`.
         settings: engine, samples, which Blender.
-        threads: threads that Blender may use.
+        threads: threads that Blender may use, in one process or in several.
         blend: also save the scene as this ``.blend`` file (with its point caches in a folder beside it).
 
     Raises:
@@ -323,15 +182,14 @@ def render_frames(
     unknown = [name for name in passes if name not in PASSES]
     if unknown or not passes:
         raise DiffSignError(f"passes are {', '.join(PASSES)}; got {', '.join(unknown) or 'none'}.")
+    count = layers(passes, settings.engine)
     with scratch("render") as folder:
         write_job(scene, folder, passes, settings, threads, blend)
-        reader = _Reader(scene, passes)
-        layers = 2 if settings.engine == "workbench" and "normal" in passes and len(passes) > 1 else 1
-        written = _run(settings, folder, threads, scene.frames)
-        count = 0
-        for layer, _, path in track(written, "rendering", total=layers * scene.frames):
+        reader = PassReader(scene, passes, supersampling(settings))
+        written = run_job(settings, folder, count, scene.frames, threads)
+        for layer, _, path in track(written, "rendering", total=count * scene.frames):
             try:
-                found = reader.read(layer, path)
+                frame = reader.read(layer, path)
                 path.unlink()
             except (OSError, KeyError, ValueError) as error:
                 if isinstance(error, DiffSignError):
@@ -339,18 +197,26 @@ def render_frames(
                 raise DiffSignError(
                     f"a frame that Blender wrote cannot be read ({error}); is the disk of '{folder.parent}' full?"
                 ) from error
-            count += 1
-            yield from found.items()
+            yield from frame.items()
         if blend is not None:
             _keep_blend(folder, blend)
-        if count != layers * scene.frames:
-            raise DiffSignError(f"Blender wrote {count} of {layers * scene.frames} frames and reported no error.")
+
+
+def _keep_blend(job: Path, blend: Path) -> None:
+    """Move the saved scene to ``blend`` and its point caches into the folder ``{stem}-cache`` beside it."""
+    caches = blend.parent / f"{blend.stem}-cache"
+    caches.mkdir(parents=True, exist_ok=True)
+    for cache in job.glob("*.pc2"):
+        with atomic(caches / cache.name) as temporary:
+            shutil.copyfile(cache, temporary)
+    with atomic(blend) as temporary:
+        shutil.copyfile(job / "scene.blend", temporary)
 
 
 def render_scene(
     scene: Scene, passes: Sequence[str] = PASSES, settings: RenderSettings | None = None, *, threads: int = 1
 ) -> dict[str, np.ndarray]:
-    """Render a scene into memory: each pass as one array, frames first (see the module for their types)."""
+    """Render a scene into memory: each pass as one array, frames first (see :mod:`diffsign.avatar.passes`)."""
     frames: dict[str, list[np.ndarray]] = {name: [] for name in passes}
     for name, frame in render_frames(scene, passes, settings, threads=threads):
         frames[name].append(frame)
@@ -371,28 +237,19 @@ def render_clips(
     blend: Path | None = None,
 ) -> dict[str, Path]:
     """Render a scene into clips ``folder/{pass}.mkv`` (and ``color.mp4``); return their paths."""
-    folder = Path(folder)
-    camera = scene.camera
-    paths = {name: folder / f"{name}.mkv" for name in passes}
+    paths = {name: Path(folder) / f"{name}.mkv" for name in passes}
+    size = scene.camera.width, scene.camera.height, scene.fps
+    transparent = scene.background is None
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(
-                ClipWriter(
-                    path,
-                    camera.width,
-                    camera.height,
-                    scene.fps,
-                    depth=name == "depth",
-                    alpha=name == "color" and scene.background is None,
-                )
+                ClipWriter(path, *size, depth=name == "depth", alpha=name == "color" and transparent)
             )
             for name, path in paths.items()
         }
-        if "color" in passes:
-            preview = ClipWriter(folder / "color.mp4", camera.width, camera.height, scene.fps)
-            stack.enter_context(preview)
+        preview = stack.enter_context(ClipWriter(Path(folder) / "color.mp4", *size)) if "color" in passes else None
         for name, frame in render_frames(scene, passes, settings, threads=threads, blend=blend):
             writers[name].write(frame)
-            if name == "color":
-                preview.write(_over_black(frame) if scene.background is None else frame)
+            if name == "color" and preview is not None:
+                preview.write(_over_black(frame) if transparent else frame)
     return paths
