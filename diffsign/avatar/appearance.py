@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def _shade(colour: str, factor: Sequence[float] | np.ndarray) -> str:
 
 
 def random_appearance(seed: int) -> Appearance:
-    """Return a plausible appearance; the same seed gives the same person, and the shirt is never near the skin's colour."""
+    """Return a plausible appearance, always the same for a seed; the shirt is never near the skin's colour."""
     rng = np.random.default_rng(seed)
 
     def pick(options: Sequence[str]) -> str:

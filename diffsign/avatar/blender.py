@@ -54,9 +54,8 @@ def blender_command(program: str | None, script: Path, *arguments: str) -> list[
     found = shutil.which(program)
     if found is None:
         raise DiffSignError(f"Blender program '{program}' does not exist or cannot be run; check the path.")
-    return [found, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(script), "--"] + [
-        *arguments
-    ]
+    options = ["--background", "--factory-startup", "--python-exit-code", "1"]
+    return [found, *options, "--python", str(script), "--", *arguments]
 
 
 class BlenderProcess:

@@ -26,7 +26,7 @@ LARGEST_SCALE = 4
 
 
 def supersampling(settings: RenderSettings) -> int:
-    """Return how many times as wide and high as the clip Workbench renders; 1 for the engines that sample themselves."""
+    """Return how many times as wide and high as the clip Workbench renders; the other engines sample by themselves."""
     if settings.engine != "workbench":
         return 1
     return min(LARGEST_SCALE, round(math.sqrt(settings.samples)))
@@ -35,7 +35,7 @@ def supersampling(settings: RenderSettings) -> int:
 def write_job(
     scene: Scene, folder: Path, passes: Sequence[str], settings: RenderSettings, threads: int, blend: Path | None = None
 ) -> None:
-    """Write everything that Blender needs to render ``scene`` into ``folder``; each process uses ``threads`` threads."""
+    """Write everything that Blender needs to render ``scene`` into ``folder``, with ``threads`` threads a process."""
     camera = scene.camera
     if abs(camera.K[0, 1]) > 1e-6:
         raise DiffSignError(f"Blender has no camera with skew, but K[0, 1] is {camera.K[0, 1]:g}; set it to 0.")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from diffsign.body.anny import JAW_OPEN, load_anny, pose_anny
-from diffsign.body.hands import sample_hands
 from diffsign.body.archive import SHAPE_SPACE
+from diffsign.body.hands import sample_hands
 from diffsign.body.model import Body, load_body
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera

@@ -31,27 +31,10 @@ def control_pose(
     *,
     settings: PoseControlSettings,
 ) -> None:
-    """Draw the OpenPose skeleton: from the fitted joints, or from keypoints found on the rendering."""
-    from diffsign.control.pose import skeletons_of_keypoints, skeletons_of_motion
-    from diffsign.errors import DiffSignError
-    from diffsign.progress import track
-    from diffsign.records.clip import write_clip
-    from diffsign.records.keypoints import load_keypoints
-    from diffsign.records.motion import load_motion
+    """Draw the OpenPose skeleton: from the fitted joints, or from keypoints detected on the rendering."""
+    from diffsign.control.pose import Inputs, Outputs, run
 
-    if settings.source == "detect":
-        keypoints = load_keypoints(path)
-        frames, fps, count = skeletons_of_keypoints(keypoints, settings), keypoints.fps, len(keypoints)
-    else:
-        if body is None:
-            raise DiffSignError(
-                "diffsign control pose: name the body file with --body (or draw keypoints: --source detect)."
-            )
-        from diffsign.body.model import load_body
-
-        motion = load_motion(path)
-        frames, fps, count = skeletons_of_motion(motion, load_body(body), settings), motion.fps, len(motion)
-    write_clip(out, track(frames, "Skeletons", count), fps, preview=preview)
+    typer.echo(run(Inputs(path, body), Outputs(out, preview), settings))
 
 
 @control_app.command("canny")
@@ -64,13 +47,9 @@ def control_canny(
     settings: CannyControlSettings,
 ) -> None:
     """Find the edges of the colour pass."""
-    from diffsign.models.control_pictures import canny_picture
-    from diffsign.progress import track
-    from diffsign.records.clip import iter_clip, probe_clip, write_clip
+    from diffsign.control.canny import Inputs, Outputs, run
 
-    info = probe_clip(color)
-    frames = (canny_picture(frame, settings.low, settings.high) for frame in iter_clip(color))
-    write_clip(out, track(frames, "Edges", info.frames), info.fps, preview=preview)
+    typer.echo(run(Inputs(color), Outputs(out, preview), settings))
 
 
 @control_app.command("depth")
@@ -85,14 +64,6 @@ def control_depth(
     settings: DepthControlSettings,
 ) -> None:
     """Turn depth into inverse depth, near white, with one range for the clip."""
-    from diffsign.control.depth import estimate_inverse_depth, pictures_of_depth, pictures_of_estimate
-    from diffsign.progress import track
-    from diffsign.records.clip import iter_clip, probe_clip, write_clip
-    from diffsign.records.depth import decode_depth
+    from diffsign.control.depth import Inputs, Outputs, run
 
-    info = probe_clip(path)
-    if settings.source == "dpt":
-        frames = pictures_of_estimate(estimate_inverse_depth(iter_clip(path), settings.estimator))
-    else:
-        frames = pictures_of_depth(lambda: (decode_depth(f) for f in iter_clip(path, depth=True)), settings)
-    write_clip(out, track(frames, "Depth", info.frames), info.fps, preview=preview)
+    typer.echo(run(Inputs(path), Outputs(out, preview), settings))

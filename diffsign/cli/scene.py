@@ -19,18 +19,16 @@ def render(
     folder: Annotated[Path, typer.Argument(help="Folder for color.mkv, depth.mkv, normal.mkv, mask.mkv, color.mp4.")],
     *,
     body: Annotated[Path, typer.Option("--body", help="SMPL-X body file (.npz) that the motion belongs to.")],
-    blend: Annotated[Path | None, typer.Option("--blend", help="Also save the scene, to open in Blender.")] = None,
+    blend: Annotated[
+        Path | None, typer.Option("--blend", help="Also save the scene under this name (.blend), to open in Blender.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that Blender may use.")] = 2,
     settings: RenderSettings,
 ) -> None:
     """Render a dressed avatar with Blender, seen by the camera of the motion."""
-    from diffsign.body.model import load_body
-    from diffsign.records.motion import load_motion
-    from diffsign.render.stage import render_avatar
+    from diffsign.render.render import Inputs, Outputs, run
 
-    loaded = load_motion(motion)
-    paths = render_avatar(loaded, load_body(body), folder, settings, threads=threads, blend=blend)
-    typer.echo(f"{len(loaded)} frames of {', '.join(paths)} in '{folder}'")
+    typer.echo(run(Inputs(motion, body), Outputs(folder, blend), settings, threads=threads))
 
 
 @app.command()
@@ -41,7 +39,6 @@ def overlay(
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), to look at.")],
 ) -> None:
     """Show the source, and beside it the source under a half transparent avatar."""
-    from diffsign.render.stage import overlay as write_overlay
+    from diffsign.render.overlay import Inputs, Outputs, run
 
-    frames = write_overlay(clip, color, mask, out)
-    typer.echo(f"{frames} frames in '{out}'")
+    typer.echo(run(Inputs(clip, color, mask), Outputs(out)))

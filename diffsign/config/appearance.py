@@ -1,4 +1,4 @@
-"""How a signer looks: skin, clothes, hair, eyes, background."""
+"""The appearance of an avatar: skin, clothes, hair, eyes, background."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ COLOUR = r"^#[0-9a-fA-F]{6}$"
 
 
 class Appearance(Settings):
-    """Looks of an avatar. Colours are sRGB, written ``#rrggbb``."""
+    """The appearance of an avatar. Colours are sRGB, written ``#rrggbb``."""
 
     skin: str = Field("#d8a481", pattern=COLOUR, description="Colour of the skin.")
     shirt: str = Field("#28405e", pattern=COLOUR, description="Colour of the shirt; best far from the skin's.")

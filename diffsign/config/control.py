@@ -12,11 +12,16 @@ class PoseControlSettings(Settings):
 
     source: Literal["fit", "detect"] = Field(
         "fit",
-        description="fit draws the fitted joints; detect draws keypoints found on the rendering, as the paper did.",
+        description="fit draws the fitted joints; detect draws keypoints detected on the rendering, as the paper did.",
     )
     draw_body: bool = Field(True, description="Draw the body.")
     draw_hands: bool = Field(True, description="Draw the hands.")
     draw_face: bool = Field(True, description="Draw the face.")
+    lines: Literal["training", "picture"] = Field(
+        "training",
+        description="Width of lines and dots: training keeps the pixels of the 512-pixel pictures of the OpenPose "
+        "ControlNets' training (less in smaller pictures), picture lets them grow with the picture.",
+    )
     occlusion: bool = Field(True, description="Leave out fingers and face points that another part of the body hides.")
     min_confidence: float = Field(
         0.1, ge=0, le=1, description="Detected points below this confidence are left out (source detect)."
@@ -50,7 +55,23 @@ class DepthControlSettings(Settings):
     far: float | None = Field(
         None, gt=0, description="Metres that become the darkest grey of the body; by default the clip's farthest point."
     )
-    floor: float = Field(0.2, ge=0, lt=1, description="Brightness of the body's farthest point; the background is 0.")
+    tone: Literal["relief", "training"] = Field(
+        "relief",
+        description="relief gives the body most of the greys; training those that MiDaS gave people before a wall in "
+        "the depth ControlNets' training, 185 to 255 (then floor is 0.725).",
+    )
+    floor: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Brightness of the body's farthest point; by default 0.2, or 0.725 with the tone training. The "
+        "background is 0.",
+    )
+
+    @property
+    def darkest(self) -> float:
+        """Brightness in [0, 1) of the body's farthest point."""
+        return self.floor if self.floor is not None else {"relief": 0.2, "training": 185 / 255}[self.tone]
 
 
 class ControlSettings(Settings):

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from diffsign.config.control import DepthControlSettings
 from diffsign.errors import DiffSignError
 from diffsign.models.control_pictures import depth_picture, depth_range
-
-log = logging.getLogger(__name__)
+from diffsign.progress import track
+from diffsign.records.clip import iter_clip, probe_clip, write_clip
+from diffsign.records.depth import decode_depth
 
 #: Frames that the depth network sees at once.
 BATCH = 8
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is read: the depth pass, or with ``source: dpt`` the colour pass."""
+
+    clip: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written: the clip, and the same to look at (``.mp4``)."""
+
+    clip: Path
+    preview: Path | None = None
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: DepthControlSettings, *, threads: int = 1) -> str:
+    """Turn the depth of every frame into a picture; return the line that the command prints.
+
+    Raises:
+        DiffSignError: if the clip is missing or shows no body, near and far leave no range, or there is no network.
+    """
+    info = probe_clip(inputs.clip)
+    if settings.source == "dpt":
+        frames = pictures_of_estimate(estimate_inverse_depth(iter_clip(inputs.clip), settings.estimator))
+    else:
+        frames = pictures_of_depth(lambda: (decode_depth(f) for f in iter_clip(inputs.clip, depth=True)), settings)
+    written = write_clip(outputs.clip, track(frames, "depth", info.frames), info.fps, preview=outputs.preview)
+    return f"depth of {written} frames in '{outputs.clip}'"
 
 
 def clip_range(depths: Iterable[np.ndarray], settings: DepthControlSettings) -> tuple[float, float]:
@@ -27,11 +59,11 @@ def clip_range(depths: Iterable[np.ndarray], settings: DepthControlSettings) -> 
     Raises:
         DiffSignError: if there is only background, or the settings leave no range.
     """
-    found = [span for span in map(depth_range, depths) if span is not None]
-    if not found and (settings.near is None or settings.far is None):
+    spans = [span for span in map(depth_range, depths) if span is not None]
+    if not spans and (settings.near is None or settings.far is None):
         raise DiffSignError("the depth clip shows only background; render the avatar again, or give near and far.")
-    near = settings.near if settings.near is not None else min(span[0] for span in found)
-    far = settings.far if settings.far is not None else max(span[1] for span in found)
+    near = settings.near if settings.near is not None else min(span[0] for span in spans)
+    far = settings.far if settings.far is not None else max(span[1] for span in spans)
     if near > far:
         raise DiffSignError(f"near ({near:g} m) lies behind far ({far:g} m); give a smaller near or a larger far.")
     return near, far
@@ -51,7 +83,7 @@ def pictures_of_depth(
     """
     near, far = clip_range(depths(), settings)
     for depth in depths():
-        yield depth_picture(depth, near, far, settings.floor)
+        yield depth_picture(depth, near, far, settings.darkest)
 
 
 def estimate_inverse_depth(frames: Iterable[np.ndarray], network: str) -> Iterator[np.ndarray]:
@@ -65,7 +97,7 @@ def estimate_inverse_depth(frames: Iterable[np.ndarray], network: str) -> Iterat
         (H, W) float32, larger is nearer, without unit.
 
     Raises:
-        DiffSignError: if the network is not at hand.
+        DiffSignError: if the network is missing.
     """
     import torch
     from transformers import AutoImageProcessor, DPTForDepthEstimation

@@ -33,14 +33,14 @@ EARS = [BODY_NAMES.index("right_ear"), BODY_NAMES.index("left_ear")]
 
 @dataclass(frozen=True)
 class Visibility:
-    """What is seen of one frame.
+    """What is visible of one frame.
 
     Attributes:
-        seen: (137,) bool, in the order of :mod:`diffsign.records.keypoints`.
+        visible: (137,) bool, in the order of :mod:`diffsign.records.keypoints`.
         left_hand_first: the left hand is farther from the camera, and so to be drawn first.
     """
 
-    seen: np.ndarray
+    visible: np.ndarray
     left_hand_first: bool
 
 
@@ -84,7 +84,7 @@ class Occluders:
         return maps
 
     def visibility(self, vertices: np.ndarray, points: np.ndarray, camera: Camera) -> Visibility:
-        """Tell which keypoints of one frame are seen.
+        """Tell which keypoints of one frame are visible.
 
         Args:
             vertices: (V, 3) world, metres.
@@ -103,16 +103,16 @@ class Occluders:
             row = np.floor(place[:, 1] / cell).astype(np.int64).clip(0, rows - 1)
             return np.any([depth[which] > maps[name][row, column] + TOLERANCES[name] for name in by], axis=0)
 
-        seen = np.ones(COUNT, bool)
+        visible = np.ones(COUNT, bool)
         for hand, others in (
             (LEFT_HAND, ("rest", "head", "right_hand")),
             (RIGHT_HAND, ("rest", "head", "left_hand")),
         ):
-            visible = ~hidden(hand, others)
-            seen[hand] = visible & (visible.mean() >= LEAST_VISIBLE_HAND)
-        seen[FACE] = ~hidden(FACE, ("rest", "left_hand", "right_hand"))
+            points_of_hand = ~hidden(hand, others)
+            visible[hand] = points_of_hand & (points_of_hand.mean() >= LEAST_VISIBLE_HAND)
+        visible[FACE] = ~hidden(FACE, ("rest", "left_hand", "right_hand"))
         body = points[BODY]
         facing_away = camera.to_camera(body[NOSE])[2] > camera.to_camera(body[EARS]).mean(axis=0)[2]
-        seen[FACE] &= not facing_away
-        seen[EYES_AND_EARS] = ~hidden(EYES_AND_EARS, ("head",))
-        return Visibility(seen, bool(depth[LEFT_HAND].mean() > depth[RIGHT_HAND].mean()))
+        visible[FACE] &= not facing_away
+        visible[EYES_AND_EARS] = ~hidden(EYES_AND_EARS, ("head",))
+        return Visibility(visible, bool(depth[LEFT_HAND].mean() > depth[RIGHT_HAND].mean()))

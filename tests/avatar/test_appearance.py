@@ -23,7 +23,7 @@ def test_normals_of_a_ball_point_outwards():
     assert np.abs(vertex_normals(POINTS, FACES) - POINTS)[away_from_poles].max() < 0.02
 
 
-def test_clip_cuts_along_the_line_and_keeps_the_right_area():
+def test_a_cut_runs_along_the_line_and_keeps_the_right_area():
     matrix, faces = cut_surface(FACES, POINTS[:, 2] - 0.31)
     cut = matrix @ POINTS
     assert cut[:, 2].min() == pytest.approx(0.31, abs=1e-6)
@@ -33,11 +33,11 @@ def test_clip_cuts_along_the_line_and_keeps_the_right_area():
     assert ((normals * cut[faces].mean(axis=1)).sum(-1) > -1e-9).all()
 
 
-def test_clip_may_keep_nothing_or_all():
+def test_a_cut_may_keep_nothing_or_all():
     assert cut_surface(FACES, -np.ones(len(POINTS)))[1].shape == (0, 3)
-    assert area(cut_surface(FACES, np.ones(len(POINTS)))[0] @ POINTS, cut_surface(FACES, np.ones(len(POINTS)))[1]) == pytest.approx(
-        area(POINTS, FACES)
-    )
+    assert area(
+        cut_surface(FACES, np.ones(len(POINTS)))[0] @ POINTS, cut_surface(FACES, np.ones(len(POINTS)))[1]
+    ) == pytest.approx(area(POINTS, FACES))
 
 
 def test_subdividing_keeps_the_surface():
@@ -77,11 +77,6 @@ def test_a_flat_patch_never_mirrors():
     assert moved[0, 0, 2] == pytest.approx(1, abs=1e-4)
 
 
-def test_a_sphere_is_found():
-    centre, radius = fit_sphere(POINTS[:400] * 0.7 + [1, 2, 3])
-    assert centre == pytest.approx([1, 2, 3]) and radius == pytest.approx(0.7)
-
-
 def test_the_face_map_lands_on_its_pixels():
     landmarks = np.random.default_rng(3).uniform(-0.05, 0.05, (68, 3))
     face = FaceMap(landmarks)
@@ -94,6 +89,6 @@ def test_the_face_map_lands_on_its_pixels():
     ("values", "said"),
     [({"skin": "red"}, "'skin' is 'red'"), ({"hair_style": "mohawk"}, "'hair_style'"), ({"shrit": "#000000"}, "shirt")],
 )
-def test_bad_looks_are_named(values, said):
+def test_a_bad_appearance_is_named(values, said):
     with pytest.raises(DiffSignError, match=said):
         parse(Appearance, values, "config")

@@ -1,12 +1,11 @@
 import ast
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from diffsign.avatar.blender import _run, render_clips, render_frames, render_scene, render_script
+from diffsign.avatar.blender import render_clips, render_frames, render_scene, render_script, run_job
 from diffsign.avatar.scene import Material, Mesh, Scene
 from diffsign.avatar.surfaces import ball
 from diffsign.config.colour import GREEN
@@ -165,7 +164,7 @@ def test_a_blender_that_crashes_is_one_sentence(tmp_path):
     fake.chmod(0o755)
     mesh, points = sphere()
     scene = Scene.of([mesh], [points[None]], Camera.facing(32, 32, 40.0), 24.0)
-    with pytest.raises(DiffSignError, match=r"stopped with status 7 after frame 0 of 1: GPU not found"):
+    with pytest.raises(DiffSignError, match=r"stopped with status 7 after frame 0: GPU not found"):
         render_clips(scene, tmp_path / "out", ("mask",), RenderSettings(blender=str(fake)))
     assert not list((tmp_path / "out").iterdir())
 
@@ -173,7 +172,7 @@ def test_a_blender_that_crashes_is_one_sentence(tmp_path):
 def test_a_broken_job_is_explained_by_the_script(tmp_path):
     (tmp_path / "job.json").write_text("{}")
     with pytest.raises(DiffSignError, match="KeyError"):
-        list(_run(RenderSettings(), Path(tmp_path), 1, 1))
+        list(run_job(RenderSettings(), tmp_path, 1, 1, 1))
 
 
 def test_scenes_that_cannot_be_rendered_are_refused():

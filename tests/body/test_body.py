@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diffsign.body.check import motion_of
 from diffsign.body.archive import NEEDED
+from diffsign.body.check import motion_of
 from diffsign.body.keypoints import contour_row, openpose_sources
 from diffsign.body.model import load_body
 from diffsign.errors import DiffSignError

@@ -65,41 +65,41 @@ class Puppet:
         return np.tile(points, (len(motion), 1, 1))
 
 
-def seen(puppet):
+def view_of(puppet):
     motion = Motion.rest(1, CAMERA, 24, 1, 1)
     occluders = Occluders(puppet.faces, puppet.parts, len(puppet._vertices))
     return occluders.visibility(puppet.vertices(motion)[0], puppet.keypoints(motion)[0], CAMERA)
 
 
 def test_what_nothing_hides_is_seen():
-    assert seen(Puppet()).seen.all()
+    assert view_of(Puppet()).visible.all()
 
 
 def test_a_hand_behind_the_trunk_is_hidden_and_one_before_it_is_not():
-    behind = seen(Puppet(left_hand=(0, -0.3, -2.2)))
-    assert not behind.seen[LEFT_HAND].any() and behind.seen[RIGHT_HAND].all()
+    behind = view_of(Puppet(left_hand=(0, -0.3, -2.2)))
+    assert not behind.visible[LEFT_HAND].any() and behind.visible[RIGHT_HAND].all()
     assert behind.left_hand_first
-    before = seen(Puppet(left_hand=(0, -0.3, -1.7)))
-    assert before.seen.all() and not before.left_hand_first
+    before = view_of(Puppet(left_hand=(0, -0.3, -1.7)))
+    assert before.visible.all() and not before.left_hand_first
 
 
 def test_a_hand_hides_the_other_hand_only_where_it_lies():
     # The left hand is 0.2 m behind the right one, which covers its lower half.
-    view = seen(Puppet(left_hand=(0.4, 0.1, -1.9), right_hand=(0.36, -0.11, -1.7)))
-    hidden = ~view.seen[LEFT_HAND]
+    view = view_of(Puppet(left_hand=(0.4, 0.1, -1.9), right_hand=(0.36, -0.11, -1.7)))
+    hidden = ~view.visible[LEFT_HAND]
     assert 0 < hidden.sum() < 13 and hidden[0] and not hidden[-1]
-    assert view.seen[RIGHT_HAND].all()
+    assert view.visible[RIGHT_HAND].all()
 
 
 def test_a_hand_of_which_little_is_seen_is_left_out():
-    view = seen(Puppet(left_hand=(0.4, 0.0, -1.9), right_hand=(0.36, -0.07, -1.7)))
-    assert not view.seen[LEFT_HAND].any()
+    view = view_of(Puppet(left_hand=(0.4, 0.0, -1.9), right_hand=(0.36, -0.07, -1.7)))
+    assert not view.visible[LEFT_HAND].any()
 
 
 def test_a_hand_before_the_face_hides_its_points_but_not_the_head():
-    view = seen(Puppet(left_hand=(0, 0.27, -1.8)))
-    assert not view.seen[FACE].any()
-    assert view.seen[[BODY_NAMES.index(n) for n in ("nose", "left_eye", "right_ear")]].all()
+    view = view_of(Puppet(left_hand=(0, 0.27, -1.8)))
+    assert not view.visible[FACE].any()
+    assert view.visible[[BODY_NAMES.index(n) for n in ("nose", "left_eye", "right_ear")]].all()
 
 
 def test_a_motion_is_drawn_through_its_camera():
@@ -108,7 +108,7 @@ def test_a_motion_is_drawn_through_its_camera():
     pictures = list(skeletons_of_motion(motion, puppet, PoseControlSettings()))
     assert len(pictures) == 2 and pictures[0].shape == (128, 128, 3)
     points = np.concatenate([CAMERA.project(puppet.keypoints(motion)[0]), np.ones((COUNT, 1))], axis=1)
-    assert np.array_equal(pictures[0], pose_picture(points, 128, 128))
+    assert np.array_equal(pictures[0], pose_picture(points, 128, 128, PoseControlSettings()))
     hidden = Puppet(left_hand=(0, -0.3, -2.2))
     with_it = next(skeletons_of_motion(motion, hidden, PoseControlSettings(occlusion=False)))
     without = next(skeletons_of_motion(motion, hidden, PoseControlSettings()))
@@ -141,6 +141,13 @@ def test_depth_has_one_range_for_the_clip():
     first, second, nothing = pictures_of_depth(lambda: near_then_far, DepthControlSettings(floor=0.4))
     assert (first == 255).all() and (second == 102).all() and not nothing.any()
     assert clip_range(near_then_far, DepthControlSettings(near=0.5, far=3)) == (0.5, 3)
+
+
+def test_the_tone_of_the_training_leaves_the_background_far_behind():
+    near_then_far = [np.full((4, 4), 1.0), np.full((4, 4), 2.0), np.full((4, 4), np.inf)]
+    greys = pictures_of_depth(lambda: near_then_far, DepthControlSettings(tone="training"))
+    assert [int(picture.max()) for picture in greys] == [255, 185, 0]
+    assert DepthControlSettings(tone="training", floor=0.5).darkest == 0.5 and DepthControlSettings().darkest == 0.2
 
 
 def test_depth_without_a_body_or_range_is_said():
@@ -207,7 +214,7 @@ def test_commands(tmp_path):
     save_keypoints(tmp_path / "k.npz", Keypoints(points, 24.0, 48, 32))
     diffsign("pose", tmp_path / "k.npz", tmp_path / "p.mkv", "--source", "detect")
     drawn, _ = read_clip(tmp_path / "p.mkv")
-    assert np.array_equal(drawn[0], pose_picture(points[0], 48, 32))
+    assert np.array_equal(drawn[0], pose_picture(points[0], 48, 32, PoseControlSettings()))
 
 
 def test_mistakes_are_named(tmp_path):

@@ -2,10 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
+from diffsign.config.control import PoseControlSettings
 from diffsign.control.pose_picture import BODY_COLORS, HAND_COLORS, HAND_EDGES, LIMBS, pose_picture
 from diffsign.models.control_pictures import canny_picture, depth_picture, depth_range
 from diffsign.records.depth import decode_depth, encode_depth
 from diffsign.records.keypoints import COUNT, FACE, LEFT_HAND, NAMES, RIGHT_HAND
+
+ALL = PoseControlSettings()
 
 
 def nobody():
@@ -38,7 +41,7 @@ def test_a_stick_has_its_colour_width_and_ends():
     points = nobody()
     put(points, "right_elbow", 100.5, 300.5)
     put(points, "right_wrist", 200.5, 300.5)
-    picture = pose_picture(points, 512, 512)
+    picture = pose_picture(points, 512, 512, ALL)
     right_forearm = LIMBS.index((3, 4))
     dimmed = tuple(int(c * 0.6) for c in BODY_COLORS[right_forearm])
     assert tuple(picture[300, 150]) == dimmed
@@ -52,13 +55,13 @@ def test_a_stick_has_its_colour_width_and_ends():
 def test_hands_are_lines_with_blue_dots_over_a_wheel_of_hues():
     points = nobody()
     points[LEFT_HAND] = [(50 + 20 * i, 100 + 15 * (i % 5), 1) for i in range(21)]
-    picture = pose_picture(points, 512, 512)
+    picture = pose_picture(points, 512, 512, ALL)
     a, b = points[LEFT_HAND][4, :2], points[LEFT_HAND][3, :2]
     middle = np.round((a + b) / 2 - 0.5).astype(int)
     assert tuple(picture[middle[1], middle[0]]) == HAND_COLORS[3]
     for x, y, _ in points[LEFT_HAND]:
         assert tuple(picture[int(y), int(x)]) == (0, 0, 255)
-    without = pose_picture(points, 512, 512, hands=False)
+    without = pose_picture(points, 512, 512, PoseControlSettings(draw_hands=False))
     assert not without.any()
 
 
@@ -66,42 +69,81 @@ def test_the_hand_in_front_is_drawn_last():
     points = nobody()
     points[LEFT_HAND] = [(105 + 30 * i, 200, 1) for i in range(21)]
     points[RIGHT_HAND] = [(200, 95 + 30 * i, 1) for i in range(21)]
-    right_over = pose_picture(points, 512, 512, left_hand_first=True)
-    left_over = pose_picture(points, 512, 512, left_hand_first=False)
+    right_over = pose_picture(points, 512, 512, ALL, left_hand_first=True)
+    left_over = pose_picture(points, 512, 512, ALL, left_hand_first=False)
     assert (right_over != left_over).any()
     alone = points.copy()
     alone[LEFT_HAND] = 0
-    drawn = pose_picture(alone, 512, 512).any(axis=2)
-    assert (right_over[drawn] == pose_picture(alone, 512, 512)[drawn]).all()
+    drawn = pose_picture(alone, 512, 512, ALL).any(axis=2)
+    assert (right_over[drawn] == pose_picture(alone, 512, 512, ALL)[drawn]).all()
 
 
 def test_face_is_white_dots():
     points = nobody()
     points[FACE] = [(20 + 6 * i, 40, 1) for i in range(70)]
-    picture = pose_picture(points, 512, 512)
+    picture = pose_picture(points, 512, 512, ALL)
     assert set(map(tuple, picture[picture.any(axis=2)])) == {(255, 255, 255)}
-    assert not pose_picture(points, 512, 512, face=False).any()
+    assert not pose_picture(points, 512, 512, PoseControlSettings(draw_face=False)).any()
 
 
 def test_missing_and_outside_points_draw_nothing():
-    assert not pose_picture(nobody(), 64, 48).any()
+    assert not pose_picture(nobody(), 64, 48, ALL).any()
     points = nobody()
     put(points, "neck", 30, 20)
     put(points, "right_hip", 30, 400)  # below the picture: no stick to it, as a detector would not have found it
-    picture = pose_picture(points, 64, 48)
+    picture = pose_picture(points, 64, 48, ALL)
     assert set(map(tuple, picture[picture.any(axis=2)])) == {BODY_COLORS[1]}
     assert picture.shape == (48, 64, 3)
     with pytest.raises(ValueError, match="137"):
-        pose_picture(np.zeros((25, 3)), 64, 48)
+        pose_picture(np.zeros((25, 3)), 64, 48, ALL)
 
 
-def test_widths_grow_with_the_picture():
+#: Pixels that controlnet_aux 0.0.10 (open_pose/util.py) draws for :func:`somebody`, by size of the picture and part.
+REFERENCE = {
+    (512, "body"): 24873,
+    (512, "hands"): 4827,
+    (512, "face"): 1909,
+    (1024, "body"): 59282,
+    (1024, "hands"): 5450,
+    (1024, "face"): 1926,
+}
+
+
+def somebody(rng, size):
+    points = np.ones((COUNT, 3))
+    points[:, :2] = rng.uniform(60, size - 60, (COUNT, 2))
+    for part, middle in ((LEFT_HAND, (150, 300)), (RIGHT_HAND, (350, 300))):
+        points[part, :2] = middle + rng.normal(0, 25, (21, 2))
+    points[FACE, :2] = np.array([256, 120]) + rng.normal(0, 30, (70, 2))
+    return points
+
+
+def test_lines_and_dots_are_those_of_the_training():
+    rng = np.random.default_rng(7)
+    for size in (512, 768, 1024):
+        points = somebody(rng, size)
+        for part in ("body", "hands", "face"):
+            if (size, part) in REFERENCE:
+                only = PoseControlSettings(**{f"draw_{other}": other == part for other in ("body", "hands", "face")})
+                drawn = int(pose_picture(points, size, size, only).any(axis=2).sum())
+                # Its sticks turn by whole degrees, ours do not.
+                assert drawn == pytest.approx(REFERENCE[size, part], rel=0.015 if part == "body" else 0)
+
+
+def test_a_small_picture_has_thin_lines():
+    points = nobody()
+    points[RIGHT_HAND] = [(40 + 2 * i, 60, 1) for i in range(21)]
+    heights = {size: pose_picture(points, size, size, ALL).any(axis=(1, 2)).sum() for size in (128, 256, 512)}
+    assert heights == {128: 3, 256: 5, 512: 9}
+
+
+def test_widths_can_grow_with_the_picture():
     areas = {}
     for size in (256, 1024):
         points = nobody()
         put(points, "neck", size * 0.3, size * 0.5)
         put(points, "nose", size * 0.7, size * 0.5)
-        areas[size] = pose_picture(points, size, size).any(axis=2).mean()
+        areas[size] = pose_picture(points, size, size, PoseControlSettings(lines="picture")).any(axis=2).mean()
     assert areas[256] == pytest.approx(areas[1024], rel=0.15)
 
 

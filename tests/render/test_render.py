@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from diffsign.avatar.appearance import dress, random_appearance, rest_of
+from diffsign.avatar.appearance import random_appearance
 from diffsign.avatar.background import load_background
+from diffsign.avatar.outfit import dress, rest_body
 from diffsign.cli import app
 from diffsign.config.appearance import Appearance
 from diffsign.config.render import RenderSettings
@@ -13,7 +14,8 @@ from diffsign.geometry.camera import Camera
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.keypoints import FACE
 from diffsign.records.motion import Motion, save_motion
-from diffsign.render.stage import avatar_scene, overlay, render_avatar
+from diffsign.render import overlay
+from diffsign.render.render import Inputs, Outputs, avatar_scene, run
 
 
 def some_motion(body, frames=3, size=96, sha=None):
@@ -28,14 +30,14 @@ def some_motion(body, frames=3, size=96, sha=None):
 
 @pytest.fixture(scope="module")
 def rest(body):
-    return rest_of(body)
+    return rest_body(body)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_random_looks_dress_the_body(rest, seed):
-    looks = random_appearance(seed)
-    assert looks == random_appearance(seed) != random_appearance(seed + 100)
-    outfit = dress(rest, looks)
+def test_random_appearances_dress_the_body(rest, seed):
+    appearance = random_appearance(seed)
+    assert appearance == random_appearance(seed) != random_appearance(seed + 100)
+    outfit = dress(rest, appearance)
     positions = outfit.positions(rest.vertices[None])
     for mesh, points in zip(outfit.meshes, positions, strict=True):
         assert len(mesh.faces) and mesh.faces.max() < points.shape[1]
@@ -70,12 +72,13 @@ def test_eyes_turn_with_the_gaze_and_hair_with_the_head(body, rest):
     assert np.abs(points["bun"][1] - points["bun"][0]).max() < 1e-3
 
 
-def test_the_avatar_lines_up_with_the_camera_of_the_motion(body, tmp_path):
+def test_the_avatar_lines_up_with_the_camera_of_the_motion(body, body_path, tmp_path):
     motion = some_motion(body)
-    paths = render_avatar(motion, body, tmp_path, RenderSettings(skin="#ffd0b0", hair_style="bald", samples=5))
-    assert set(paths) == {"color", "depth", "normal", "mask"}
-    mask, info = read_clip(paths["mask"])
-    depth, _ = read_clip(paths["depth"], depth=True)
+    save_motion(tmp_path / "motion.npz", motion)
+    settings = RenderSettings(skin="#ffd0b0", hair_style="bald")
+    run(Inputs(tmp_path / "motion.npz", body_path), Outputs(tmp_path), settings)
+    mask, info = read_clip(tmp_path / "mask.mkv")
+    depth, _ = read_clip(tmp_path / "depth.mkv", depth=True)
     assert (info.frames, info.width, info.height, info.fps) == (3, 96, 96, 24.0)
     points = body.keypoints(motion)[:, FACE][:, 27:68]
     pixels = np.floor(motion.camera.project(points)).astype(int)
@@ -109,7 +112,7 @@ def test_backgrounds(tmp_path):
     with pytest.raises(DiffSignError, match="does not exist"):
         load_background(str(tmp_path / "none.png"), 32, 32)
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(DiffSignError, match="no picture"):
+    with pytest.raises(DiffSignError, match=r"text\.png"):
         load_background(str(tmp_path / "text.png"), 32, 32)
     with pytest.raises(DiffSignError, match="#rrggbb"):
         load_background("#12345", 32, 32)
@@ -123,15 +126,19 @@ def test_overlay_mixes_where_the_mask_is(tmp_path):
         write_clip(tmp_path / f"{name}.mkv", frames, 24)
     write_clip(tmp_path / "large.mkv", np.zeros((3, 64, 48, 3), np.uint8), 24)
     paths = [tmp_path / f"{name}.mkv" for name in ("clip", "color", "mask")]
-    assert overlay(*paths, tmp_path / "out.mkv") == 3
+
+    def lay(*clips, out="no.mp4"):
+        return overlay.run(overlay.Inputs(*clips), overlay.Outputs(tmp_path / out))
+
+    assert lay(*paths, out="out.mkv").startswith("3 frames")
     seen, _ = read_clip(tmp_path / "out.mkv")
     assert (seen[:, :, :48] == 100).all() and (seen[:, :, 48:72] == 160).all() and (seen[:, :, 72:] == 100).all()
     with pytest.raises(DiffSignError, match="ends after 2 frames"):
-        overlay(paths[0], tmp_path / "short.mkv", paths[2], tmp_path / "no.mp4")
+        lay(paths[0], tmp_path / "short.mkv", paths[2])
     with pytest.raises(DiffSignError, match="48x64"):
-        overlay(paths[0], tmp_path / "large.mkv", paths[2], tmp_path / "no.mp4")
+        lay(paths[0], tmp_path / "large.mkv", paths[2])
     with pytest.raises(DiffSignError, match="goes on after the 2 frames"):
-        overlay(tmp_path / "short.mkv", paths[1], paths[2], tmp_path / "no.mp4")
+        lay(tmp_path / "short.mkv", paths[1], paths[2])
     assert not (tmp_path / "no.mp4").exists()
 
 
