@@ -16,6 +16,11 @@ rule render:
         depth=f"{RESULTS}/videos/{{video}}/avatar/depth.mkv",
         normal=f"{RESULTS}/videos/{{video}}/avatar/normal.mkv",
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
+        scene=(
+            f"{RESULTS}/videos/{{video}}/avatar/scene.blend"
+            if CONFIG.render.keep_scene
+            else []
+        ),
     log:
         f"{LOGS}/{{video}}/render.log",
     benchmark:
