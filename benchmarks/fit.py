@@ -35,12 +35,12 @@ from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
+from diffsign.fit.motion import fit_motion
 from diffsign.fit.points import PointModel, reduced
-from diffsign.fit.stage import fit_motion
 from diffsign.records.clip import probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.motion import Motion, save_motion
-from diffsign.smooth.stage import smooth_motion
+from diffsign.smooth.motion import smooth_motion
 from diffsign.synthetic.truth import Truth
 
 log = logging.getLogger(__name__)

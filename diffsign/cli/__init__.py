@@ -70,13 +70,14 @@ from diffsign.cli import (  # noqa: E402
     encode,  # noqa: F401
     evaluate,  # noqa: F401
     fetch,  # noqa: F401
+    fit,  # noqa: F401
     generate,  # noqa: F401
     ingest,  # noqa: F401
     join,  # noqa: F401
-    motion,  # noqa: F401
     personalize,  # noqa: F401
     report,  # noqa: F401
     scene,  # noqa: F401
+    smooth,  # noqa: F401
     synthetic,  # noqa: F401
     text,  # noqa: F401
     training,  # noqa: F401

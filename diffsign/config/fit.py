@@ -1,5 +1,7 @@
 """Settings of ``diffsign fit``."""
 
+from __future__ import annotations
+
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -34,24 +36,12 @@ class StageSettings(Settings):
     limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
     temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
 
+    @classmethod
+    def bare(cls, name: str, iterations: int = 8, **weights: float) -> StageSettings:
+        """Return a stage whose weights are zero, but for those given."""
+        zeros = dict.fromkeys(set(cls.model_fields) - {"name", "iterations"}, 0.0)
+        return cls(name=name, iterations=iterations, **{**zeros, **weights})
 
-#: A stage that looks at the body's keypoints and nothing else; what looks at more is a copy of it.
-BARE = StageSettings(
-    name="bare",
-    body_prior=0,
-    hand_prior=0,
-    bending=0,
-    jaw=0,
-    shape=0,
-    expression=0,
-    hand_joints=0,
-    face_joints=0,
-    depth=0,
-    hand_depth=0,
-    limits=0,
-    temporal=0,
-    body_joints=1,
-)
 
 #: The published annealing of SMPLify-X, to which depth directions, joint limits and time are added.
 PUBLISHED = (

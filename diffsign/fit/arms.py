@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.fit.objective import Objective
-from diffsign.fit.priors import bending
+from diffsign.fit.problem import Problem
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES, Targets
-from diffsign.fit.unseen import spread, steps_between
+from diffsign.fit.unseen import interpolate_shots, steps_between
 from diffsign.geometry.paths import cheapest_path
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.keypoints import NAMES
@@ -26,36 +25,36 @@ GUESS_COST, CHANGE_COST = 8.0, 4.0
 STRAIGHT = 0.25
 
 
-def place_arms(objective: Objective, state: State) -> State:
+def initialise_arms(problem: Problem, state: State) -> State:
     """Return the state with shoulders and elbows set from what is seen of each arm."""
     rotations = state.rotations.copy()
-    posed = objective.pose(state)
+    posed = problem.pose(state)
     for side, (collar, shoulder, elbow, _, sign) in CHAINS.items():
         names = [NAMES.index(f"{side}_{joint}") for joint in ("shoulder", "elbow", "wrist")]
-        seen = (objective.targets.weight[:, names] > 0).all(1)
+        seen = (problem.targets.weight[:, names] > 0).all(1)
         if not seen.any():
             continue
         frames = np.flatnonzero(seen)
-        directions, penalty = candidates(objective, state, side, names, frames)
+        directions, penalty = candidates(problem, state, side, names, frames)
         parent = posed.rotations[frames, collar][:, None]
         inner = np.swapaxes(parent, -1, -2) @ directions.swapaxes(-1, -2)
         shoulders, elbows = arm_rotations(np.swapaxes(inner, -1, -2), sign)
-        cost = penalty + prior_cost(objective, rotations[frames], shoulder, elbow, shoulders, elbows)
-        steps = steps_between(frames, objective.targets.starts)
+        cost = penalty + prior_cost(problem, rotations[frames], shoulder, elbow, shoulders, elbows)
+        steps = steps_between(frames, problem.targets.starts)
         path = steady_path(cost, directions.reshape(*directions.shape[:2], 6), steps)
         rows = np.arange(len(frames))
         rotations[frames, shoulder], rotations[frames, elbow] = shoulders[rows, path], elbows[rows, path]
         arm = [shoulder, elbow]
-        rotations[:, arm] = spread(rotations[:, arm], seen, objective.targets.starts)
+        rotations[:, arm] = interpolate_shots(rotations[:, arm], seen, problem.targets.starts)
     return State(rotations, state.transl, state.expression, state.betas, state.log_focal)
 
 
 def candidates(
-    objective: Objective, state: State, side: str, names: list[int], frames: np.ndarray
+    problem: Problem, state: State, side: str, names: list[int], frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return directions (n, C, 2, 3) of upper arm and forearm in the world, and what each disagrees with (n, C)."""
-    targets: Targets = objective.targets
-    points = objective.pose(state).points[frames][:, names]
+    targets: Targets = problem.targets
+    points = problem.pose(state).points[frames][:, names]
     length = np.linalg.norm(np.diff(points, axis=1), axis=-1)
     depth = np.maximum(-points[:, 0, 2], 0.1)
     flat = np.diff(targets.xy[frames][:, names], axis=1) * (depth / np.exp(state.log_focal))[:, None, None]
@@ -67,7 +66,7 @@ def candidates(
     for upper in (1, -1):
         for fore in (1, -1):
             camera = np.concatenate([flat, (away * np.array([upper, fore]))[..., None]], axis=-1)
-            options.append(camera @ objective.camera_rotation)
+            options.append(camera @ problem.view.rotation)
     bones = [BONES.index((names[0], names[1])), BONES.index((names[1], names[2]))]
     guess, sure = targets.direction[frames][:, bones], targets.direction_weight[frames][:, bones]
     if sure.any():
@@ -108,14 +107,14 @@ def arm_rotations(directions: np.ndarray, sign: float) -> tuple[np.ndarray, np.n
 
 
 def prior_cost(
-    objective: Objective, rotations: np.ndarray, shoulder: int, elbow: int, shoulders: np.ndarray, elbows: np.ndarray
+    problem: Problem, rotations: np.ndarray, shoulder: int, elbow: int, shoulders: np.ndarray, elbows: np.ndarray
 ) -> np.ndarray:
     """Return (n, C) what the prior says of each candidate."""
     n, count = shoulders.shape[:2]
     pose = np.repeat(rotmat_to_rotvec(rotations), count, axis=0)
     pose[:, shoulder] = rotmat_to_rotvec(shoulders).reshape(-1, 3)
     pose[:, elbow] = rotmat_to_rotvec(elbows).reshape(-1, 3)
-    return (objective.body.term(pose).value + bending(pose).value).reshape(n, count)
+    return (problem.terms.body.cost(pose) + problem.terms.bending.cost(pose)).reshape(n, count)
 
 
 def steady_path(cost: np.ndarray, features: np.ndarray, gaps: np.ndarray) -> np.ndarray:

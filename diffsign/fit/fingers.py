@@ -10,11 +10,12 @@ import numpy as np
 
 from diffsign.config.fit import StageSettings
 from diffsign.fit.hinges import TENDON
-from diffsign.fit.objective import Objective
-from diffsign.fit.points import JOINTS
+from diffsign.fit.points import JOINT_COUNT
+from diffsign.fit.problem import Problem
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES
 from diffsign.geometry.rotations import rotvec_to_rotmat
+from diffsign.geometry.skeleton import PARENTS
 
 #: Flexions of a finger's first and second joint; the third follows the second.
 GRID = np.array([(a, b, TENDON * b) for a in (-0.1, 0.3, 0.7, 1.1, 1.45) for b in (0.0, 0.45, 0.9, 1.3, 1.7)])
@@ -45,28 +46,28 @@ def finger_poses(frames: np.ndarray) -> np.ndarray:
     return out
 
 
-def place_fingers(
-    objective: Objective,
+def initialise_fingers(
+    problem: Problem,
     state: State,
     part: slice,
     first: int,
     wrist: int,
     frames: np.ndarray,
-    turned: np.ndarray,
+    palms: np.ndarray,
     stage: StageSettings,
 ) -> np.ndarray:
-    """Return (n, k, 15, 3, 3) the cheapest rotations of the fingers' joints for each palm ``turned`` (n, k, 3, 3)."""
-    model, targets = objective.model, objective.targets
-    poses = finger_poses(objective.hands.frames[0 if first == 25 else 15 :][:15])
+    """Return (n, k, 15, 3, 3) the cheapest rotations of the fingers' joints for each of the palms (n, k, 3, 3)."""
+    model, targets = problem.model, problem.targets
+    poses = finger_poses(problem.terms.fingers.axes[0 if first == 25 else 15 :][:15])
     count = poses.shape[1]
-    forearm = objective.pose(state).rotations[frames][:, model.parents[wrist]]
-    view = objective.camera_rotation @ forearm[:, None] @ turned
-    depth = np.maximum(-objective.pose(state).centres[frames, wrist, 2], 0.1)
-    gain = (np.exp(state.log_focal) / depth / objective.pixel)[:, None, None, None, None]
-    seen, flat = targets.weight[frames][:, part] ** 2, targets.xy[frames][:, part] / objective.pixel
-    out = np.empty((len(frames), turned.shape[1], 15, 3, 3))
+    forearm = problem.pose(state).rotations[frames][:, PARENTS[wrist]]
+    view = problem.view.rotation @ forearm[:, None] @ palms
+    depth = np.maximum(-problem.pose(state).centres[frames, wrist, 2], 0.1)
+    gain = (np.exp(state.log_focal) / depth / problem.view.pixel)[:, None, None, None, None]
+    seen, flat = targets.weight[frames][:, part] ** 2, targets.xy[frames][:, part] / problem.view.pixel
+    out = np.empty((len(frames), palms.shape[1], 15, 3, 3))
     for finger, place in enumerate(ORDER):
-        pose = np.zeros((count, JOINTS, 3))
+        pose = np.zeros((count, JOINT_COUNT, 3))
         joints = slice(first + 3 * place, first + 3 * place + 3)
         pose[:, joints] = poses[finger]
         rows = part.start + np.arange(1 + 4 * finger, 5 + 4 * finger)
@@ -83,11 +84,11 @@ def place_fingers(
         cost = stage.hand_joints**2 * np.sum(sure[:, None, None] * away, -1)
         for b in range(3):
             bone = BONES.index((int(rows[b]), int(rows[b + 1])))
-            guess = targets.direction[frames, bone] @ objective.camera_rotation.T
+            guess = targets.direction[frames, bone] @ problem.view.rotation.T
             unit = solid[..., b, :] / np.linalg.norm(solid[..., b, :], axis=-1, keepdims=True)
             trust = (stage.hand_depth * targets.direction_weight[frames, bone]) ** 2
             cost += trust[:, None, None] * np.sum((unit - guess[:, None, None]) ** 2, -1)
-        cost += stage.hand_prior**2 * objective.hands.habit.term(pose).value
+        cost += stage.hand_prior**2 * problem.terms.fingers.cost(pose)
         best = poses[finger][cost.argmin(-1)]
         out[:, :, 3 * place : 3 * place + 3] = rotvec_to_rotmat(best)
     return out

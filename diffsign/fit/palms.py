@@ -11,16 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffsign.config.fit import BARE
+from diffsign.config.fit import StageSettings
 from diffsign.fit.arms import steady_path
-from diffsign.fit.fingers import place_fingers
+from diffsign.fit.fingers import initialise_fingers
 from diffsign.fit.hinges import HANDS
-from diffsign.fit.objective import Objective
+from diffsign.fit.problem import Problem
 from diffsign.fit.solve import minimise_each
-from diffsign.fit.state import Layout, State
+from diffsign.fit.state import State, Variables
 from diffsign.fit.targets import BONES, Targets
-from diffsign.fit.unseen import spread, steps_between
-from diffsign.geometry.rotations import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.fit.unseen import interpolate_shots, steps_between
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat, skew
+from diffsign.geometry.skeleton import PARENTS
 from diffsign.records import keypoints as kp
 
 #: Wrist rotations to start from: turn about the forearm, then bend, radians.
@@ -31,54 +32,46 @@ PALM = np.array([0, 1, 5, 9, 13, 17])
 KEPT, APART = 2, 0.5
 PALM_STEPS, WRIST_SIGMA = 8, 0.6
 
-HAND_STAGE = BARE.model_copy(
-    update={
-        "name": "hand",
-        "iterations": 6,
-        "body_prior": 1.0,
-        "hand_prior": 3.0,
-        "body_joints": 0.0,
-        "hand_joints": 2.0,
-        "hand_depth": 6.0,
-        "limits": 20.0,
-    }
+HAND_STAGE = StageSettings.bare(
+    "hand", iterations=6, body_prior=1.0, hand_prior=3.0, hand_joints=2.0, hand_depth=6.0, limits=20.0
 )
 
 
-def place_hands(objective: Objective, state: State) -> State:
+def initialise_hands(problem: Problem, state: State) -> State:
     """Return the state with wrists and fingers set from what is seen of each hand."""
     for side, (first, wrist) in HANDS.items():
         part = kp.LEFT_HAND if side == "left" else kp.RIGHT_HAND
-        seen = (objective.targets.weight[:, part] > 0).sum(1) >= 8
+        seen = (problem.targets.weight[:, part] > 0).sum(1) >= 8
         if seen.any():
-            state = place_hand(objective, state, part, first, wrist, np.flatnonzero(seen))
+            state = initialise_hand(problem, state, part, first, wrist, np.flatnonzero(seen))
     return state
 
 
-def place_hand(objective: Objective, state: State, part: slice, first: int, wrist: int, frames: np.ndarray) -> State:
+def initialise_hand(problem: Problem, state: State, part: slice, first: int, wrist: int, frames: np.ndarray) -> State:
     """Set one hand in ``frames`` (n,); the others turn from one to the next."""
-    turned = palm_rotations(objective, state, part, wrist, frames)
-    bent = place_fingers(objective, state, part, first, wrist, frames, turned, HAND_STAGE)
+    palms = palm_rotations(problem, state, part, wrist, frames)
+    fingers = initialise_fingers(problem, state, part, first, wrist, frames, palms, HAND_STAGE)
     rows = np.repeat(frames, KEPT)
-    hands = replace(
-        state, rotations=state.rotations[rows], transl=state.transl[rows], expression=state.expression[rows]
-    )
-    hands.rotations[:, wrist] = turned.reshape(-1, 3, 3)
-    hands.rotations[:, first : first + 15] = bent.reshape(-1, 15, 3, 3)
+    hands = state.frames(rows)
+    hands.rotations[:, wrist] = palms.reshape(-1, 3, 3)
+    hands.rotations[:, first : first + 15] = fingers.reshape(-1, 15, 3, 3)
     joints = np.array([wrist, *range(first, first + 15)])
-    layout = Layout(joints, np.zeros(0, int), shape=False, focal=False, translates=False)
-    solver = objective.with_targets(only_hand(objective.targets.frames(rows), part))
-    solver.model = objective.model.only(np.arange(part.start, part.stop))
-    hands, cost = minimise_each(solver, hands, HAND_STAGE, layout)
-    found = hands.rotations[:, joints].reshape(len(frames), KEPT, len(joints), 3, 3)
+    variables = Variables(joints, np.zeros(0, int), translates=False)
+    alone = replace(
+        problem,
+        targets=only_hand(problem.targets.frames(rows), part),
+        model=problem.model.only(np.arange(part.start, part.stop)),
+    )
+    hands, cost = minimise_each(alone, hands, HAND_STAGE, variables)
+    solved = hands.rotations[:, joints].reshape(len(frames), KEPT, len(joints), 3, 3)
     # The wrist is compared in the world, where a moving forearm does not count as change.
-    world = objective.pose(hands).rotations[:, wrist].reshape(len(frames), KEPT, 9)
-    starts = objective.targets.starts
+    world = problem.pose(hands).rotations[:, wrist].reshape(len(frames), KEPT, 9)
+    starts = problem.targets.starts
     path = steady_path(cost.reshape(len(frames), KEPT) / 25.0, world, steps_between(frames, starts))
     rotations = state.rotations.copy()
-    rotations[frames[:, None], joints] = found[np.arange(len(frames)), path]
+    rotations[frames[:, None], joints] = solved[np.arange(len(frames)), path]
     known = np.isin(np.arange(len(rotations)), frames)
-    rotations[:, joints] = spread(rotations[:, joints], known, starts)
+    rotations[:, joints] = interpolate_shots(rotations[:, joints], known, starts)
     return replace(state, rotations=rotations)
 
 
@@ -90,24 +83,22 @@ def only_hand(targets: Targets, part: slice) -> Targets:
     return replace(targets, weight=targets.weight * kept, direction_weight=targets.direction_weight * bones)
 
 
-def palm_rotations(objective: Objective, state: State, part: slice, wrist: int, frames: np.ndarray) -> np.ndarray:
+def palm_rotations(problem: Problem, state: State, part: slice, wrist: int, frames: np.ndarray) -> np.ndarray:
     """Return (n, KEPT, 3, 3) the likeliest rotations of the wrist, relative to the forearm."""
-    model, targets = objective.model, objective.targets
-    posed = objective.pose(state)
+    targets = problem.targets
+    posed = problem.pose(state)
     sign = 1.0 if part == kp.LEFT_HAND else -1.0
     turns = [rotvec_to_rotmat(np.array([twist, 0.0, 0.0])) for twist in TWISTS]
     bends = [rotvec_to_rotmat(np.array([0.0, 0.0, sign * bend])) for bend in BENDS]
     starts = np.array([turn @ bend for turn in turns for bend in bends])
-    forearm = posed.rotations[frames][:, model.parents[wrist]]
+    forearm = posed.rotations[frames][:, PARENTS[wrist]]
     from_wrist = posed.points[frames][:, part][:, PALM] - posed.centres[frames, wrist][:, None]
     offsets = from_wrist @ posed.rotations[frames][:, wrist]
     seen = targets.weight[frames][:, part][:, PALM] ** 2
     flat = targets.xy[frames][:, part][:, PALM]
     depth = np.maximum(-posed.centres[frames, wrist, 2], 0.1)
-    gain = np.exp(state.log_focal) / depth / objective.pixel
-    cost, rotations = turn_palms(
-        starts, forearm, offsets, flat / objective.pixel, seen, gain, objective.camera_rotation
-    )
+    gain = np.exp(state.log_focal) / depth / problem.view.pixel
+    cost, rotations = turn_palms(starts, forearm, offsets, flat / problem.view.pixel, seen, gain, problem.view.rotation)
     cost = cost + np.sum(rotmat_to_rotvec(rotations) ** 2, -1) / WRIST_SIGMA**2
     for n, (a, b) in enumerate(BONES):
         if part.start <= a < part.stop and b - part.start in PALM:
@@ -154,7 +145,7 @@ def turn_palms(
     scaled = gain[:, None, None, None]
     goal = centred(np.broadcast_to(flat[:, None], (len(flat), len(starts), *flat.shape[1:])))
     view = (camera @ forearm)[:, None, None, :2]
-    turning = -cross_matrix(offsets)[:, None]
+    turning = -skew(offsets)[:, None]
 
     def residuals(at: np.ndarray) -> np.ndarray:
         seen = (view @ (at[:, :, None] @ offsets[:, None, :, :, None]))[..., 0]

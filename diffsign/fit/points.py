@@ -17,12 +17,14 @@ import numpy as np
 from scipy import sparse
 
 from diffsign.geometry.kinematics import forward, linear_positions
-from diffsign.geometry.rotations import cross_matrix
+from diffsign.geometry.rotations import skew
+from diffsign.geometry.skeleton import JOINTS, PARENTS
 
 if TYPE_CHECKING:
     from diffsign.body.model import Body
 
-JOINTS = 55
+#: Joints of SMPL-X.
+JOINT_COUNT = len(JOINTS)
 SMALL_WEIGHT = 1e-4
 #: Metres by which a joint's correctives, at a unit of a rotation matrix's entry, must move a point to be derived.
 CORRECTIVE_REACH = 5e-3
@@ -31,11 +33,11 @@ EXPRESSION_REACH = 5e-4
 #: Facial actions that the joints of jaw and eyes stand for.
 JOINT_ACTIONS = ("jaw", "eyeLook", "tongue")
 #: d (R exp(δ)) / dδ at 0 is R times these.
-GENERATORS = cross_matrix(np.eye(3))
+GENERATORS = skew(np.eye(3))
 
 
 @dataclass(frozen=True)
-class Definition:
+class PointDefinition:
     """Where each of K points sits on a body: a weighted mean of joints and vertices.
 
     Attributes:
@@ -45,6 +47,32 @@ class Definition:
 
     joint_weights: np.ndarray
     vertex_weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class SkinnedBody:
+    """The arrays of an SMPL-X body that the points need.
+
+    Attributes:
+        template: (V, 3) metres; only vertices that a point uses need to be among them.
+        directions: (V, 3, B + E) directions of shape, then of expression.
+        correctives: (486, V · 3) pose correctives, or None where the body has none.
+        rest: (55, 3) joints at rest, metres.
+        rest_directions: (55, 3, B + E) how shape and expression move the joints.
+        skinning: (V, 55) weights.
+        betas: B, how many of the directions are shape.
+        actions: names of the expression directions where each is a facial action of strength 0 to 1; empty where
+            they are principal components.
+    """
+
+    template: np.ndarray
+    directions: np.ndarray
+    correctives: np.ndarray | None
+    rest: np.ndarray
+    rest_directions: np.ndarray
+    skinning: np.ndarray
+    betas: int
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,75 +98,51 @@ class PointModel:
     """Forward kinematics and derivatives of K points of an SMPL-X body.
 
     Args:
-        v_template: (V, 3) metres; only vertices that a point uses need to be among them.
-        shapedirs: (V, 3, B + E) directions of shape, then of expression.
-        posedirs: (486, V · 3) pose correctives, or None where the body has none.
-        joint_rest: (55, 3) metres.
-        joint_dirs: (55, 3, B + E) how shape and expression move the joints.
-        skinning: (V, 55) weights.
-        parents: (55,) int, −1 for the pelvis.
+        body: the arrays of a body.
         definition: the points.
-        betas: B, how many of the directions are shape.
-        actions: names of the expression directions where each is a facial action of strength 0 to 1; empty where
-            they are principal components.
     """
 
-    def __init__(
-        self,
-        v_template: np.ndarray,
-        shapedirs: np.ndarray,
-        posedirs: np.ndarray | None,
-        joint_rest: np.ndarray,
-        joint_dirs: np.ndarray,
-        skinning: np.ndarray,
-        parents: np.ndarray,
-        definition: Definition,
-        betas: int,
-        actions: tuple[str, ...] = (),
-    ) -> None:
-        self.parents = np.where(np.arange(JOINTS) == 0, -1, parents).astype(int)
-        self.n_betas = betas
-        self.n_expression = shapedirs.shape[-1] - betas
+    def __init__(self, body: SkinnedBody, definition: PointDefinition) -> None:
+        self.n_betas = body.betas
+        self.n_expression = body.directions.shape[-1] - body.betas
         self.count = len(definition.joint_weights)
-        self.joint_rest, self.joint_dirs = joint_rest, joint_dirs
+        self.joint_rest, self.joint_dirs = body.rest, body.rest_directions
         self.below = self._subtrees()
-        self._build_parts(v_template, shapedirs, posedirs, skinning, definition)
+        self._build_parts(body, definition)
         self._build_influences(definition.joint_weights == 1)
         self.corrective_joints = self._find_corrective_joints()
-        self.expression_range = (0.0, 1.0) if actions else (-3.0, 3.0)
-        self.expressions = self._seen_expressions(actions)
+        self.expression_range = (0.0, 1.0) if body.actions else (-3.0, 3.0)
+        # (K, E) metres by which each expression coefficient moves each point.
+        moves = self.gather @ self.part_dirs[..., self.n_betas :].reshape(len(self.part_point), -1)
+        self.expression_reach = np.linalg.norm(moves.reshape(self.count, 3, -1), axis=1)
+        self.expressions = self._fitted_expressions(body.actions)
 
-    def _subtrees(self) -> np.ndarray:
+    @staticmethod
+    def _subtrees() -> np.ndarray:
         """(55, 55) bool: row j marks j and every joint below it."""
-        below = np.eye(JOINTS, dtype=bool)
-        for joint in range(JOINTS - 1, 0, -1):
-            below[self.parents[joint]] |= below[joint]
+        below = np.eye(JOINT_COUNT, dtype=bool)
+        for joint in range(JOINT_COUNT - 1, 0, -1):
+            below[PARENTS[joint]] |= below[joint]
         return below
 
-    def _build_parts(
-        self,
-        v_template: np.ndarray,
-        shapedirs: np.ndarray,
-        posedirs: np.ndarray | None,
-        skinning: np.ndarray,
-        definition: Definition,
-    ) -> None:
+    def _build_parts(self, body: SkinnedBody, definition: PointDefinition) -> None:
         rows, joints, weights, rest, dirs, pose = [], [], [], [], [], []
         for k in range(self.count):
             used = np.flatnonzero(definition.vertex_weights[k])
-            blend = definition.vertex_weights[k, used, None] * skinning[used]
+            blend = definition.vertex_weights[k, used, None] * body.skinning[used]
             blend = np.where(blend.sum(0) > SMALL_WEIGHT, blend, 0.0)
             blend *= definition.vertex_weights[k, used].sum() / max(blend.sum(), 1e-12)
-            own = definition.joint_weights[k]
-            for j in np.flatnonzero(blend.sum(0) + own):
+            of_joints = definition.joint_weights[k]
+            for j in np.flatnonzero(blend.sum(0) + of_joints):
                 share = blend[:, j]
                 rows.append(k)
                 joints.append(int(j))
-                weights.append(share.sum() + own[j])
-                rest.append(share @ v_template[used] + own[j] * self.joint_rest[j])
-                dirs.append(np.einsum("v,vcb->cb", share, shapedirs[used]) + own[j] * self.joint_dirs[j])
-                if posedirs is not None:
-                    pose.append(np.einsum("v,pvc->pc", share, posedirs.reshape(len(posedirs), -1, 3)[:, used]))
+                weights.append(share.sum() + of_joints[j])
+                rest.append(share @ body.template[used] + of_joints[j] * self.joint_rest[j])
+                dirs.append(np.einsum("v,vcb->cb", share, body.directions[used]) + of_joints[j] * self.joint_dirs[j])
+                if body.correctives is not None:
+                    moves = body.correctives.reshape(len(body.correctives), -1, 3)[:, used]
+                    pose.append(np.einsum("v,pvc->pc", share, moves))
         self.part_point = np.array(rows)
         self.part_joint = np.array(joints)
         self.part_weight = np.array(weights)
@@ -158,7 +162,7 @@ class PointModel:
         point, joint, rows, columns = [], [], [], []
         for k in range(self.count):
             parts = np.flatnonzero(self.part_point == k)
-            for j in range(JOINTS):
+            for j in range(JOINT_COUNT):
                 moved = parts[self.below[j, self.part_joint[parts]]]
                 if not same[k, j] and len(moved) and self.part_weight[moved].sum() > SMALL_WEIGHT:
                     rows.extend([len(point)] * len(moved))
@@ -174,10 +178,10 @@ class PointModel:
         """Return the model whose points lie off by ``offsets`` (K, 3), metres in the axes of the resting body."""
         other = copy.copy(self)
         other.part_rest = self.part_rest + self.part_weight[:, None] * offsets[self.part_point]
-        same = np.zeros((self.count, JOINTS), dtype=bool)
+        same = np.zeros((self.count, JOINT_COUNT), dtype=bool)
         for k in np.flatnonzero(~offsets.any(1)):
             parts = np.flatnonzero(self.part_point == k)
-            moved = np.zeros(JOINTS, dtype=bool)
+            moved = np.zeros(JOINT_COUNT, dtype=bool)
             moved[self.influence_joint[self.influence_point == k]] = True
             same[k, self.part_joint[parts]] = ~moved[self.part_joint[parts]]
         other._build_influences(same)
@@ -203,15 +207,18 @@ class PointModel:
         """Return the joints whose pose correctives move a point by more than a few millimetres."""
         if self.part_pose is None:
             return np.zeros(0, dtype=int)
-        reach = np.linalg.norm(self.part_pose, axis=-1).max(0).reshape(JOINTS - 1, 9).max(1)
+        reach = np.linalg.norm(self.part_pose, axis=-1).max(0).reshape(JOINT_COUNT - 1, 9).max(1)
         return np.flatnonzero(reach > CORRECTIVE_REACH) + 1
 
-    def _seen_expressions(self, actions: tuple[str, ...]) -> np.ndarray:
+    def _fitted_expressions(self, actions: tuple[str, ...]) -> np.ndarray:
         """Return the expression coefficients that move a point and that no joint stands for."""
-        moves = self.gather @ self.part_dirs[..., self.n_betas :].reshape(len(self.part_point), -1)
-        reach = np.linalg.norm(moves.reshape(self.count, 3, -1), axis=1).max(0)
+        reach = self.expression_reach.max(0)
         named = np.array([not name.startswith(JOINT_ACTIONS) for name in actions] or [True] * self.n_expression)
         return np.flatnonzero((reach > EXPRESSION_REACH) & named)
+
+    def has_expression(self, points: np.ndarray) -> bool:
+        """Tell whether an expression moves any of ``points`` (n,)."""
+        return bool(self.expression_reach[points].any())
 
     def rest_joints(self, betas: np.ndarray) -> np.ndarray:
         """(55, 3) joints of the shape in the rest pose."""
@@ -310,16 +317,15 @@ def reduced(body: Body) -> PointModel:
     correctives = array("posedirs").reshape(486, -1, 3)[:, used]
     regressor = array("J_regressor")
     return PointModel(
-        v_template=array("v_template")[used],
-        shapedirs=directions[used],
-        posedirs=correctives.reshape(486, -1) if np.any(correctives) else None,
-        joint_rest=regressor @ array("v_template"),
-        joint_dirs=np.einsum("jv,vcb->jcb", regressor, directions, optimize=True),
-        skinning=array("lbs_weights")[used],
-        parents=model.parents.cpu().numpy(),
-        definition=Definition(
-            definition.joint_weights.astype(np.float64), definition.vertex_weights.astype(np.float64)
+        SkinnedBody(
+            template=array("v_template")[used],
+            directions=directions[used],
+            correctives=correctives.reshape(486, -1) if np.any(correctives) else None,
+            rest=regressor @ array("v_template"),
+            rest_directions=np.einsum("jv,vcb->jcb", regressor, directions, optimize=True),
+            skinning=array("lbs_weights")[used],
+            betas=body.n_betas,
+            actions=body.expression_names,
         ),
-        betas=body.n_betas,
-        actions=body.expression_names,
+        PointDefinition(definition.joint_weights.astype(np.float64), definition.vertex_weights.astype(np.float64)),
     )

@@ -8,14 +8,15 @@ rounds, and the cost of a step is linear in the frames.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from diffsign.config.fit import StageSettings
-from diffsign.fit.objective import Equations, Objective
-from diffsign.fit.state import Layout, State, moved
+from diffsign.fit.objective import Equations, frame_values, linearise, value
+from diffsign.fit.problem import Problem
+from diffsign.fit.state import State, Variables, moved
 
 log = logging.getLogger(__name__)
 
@@ -52,20 +53,20 @@ def inverses(matrices: np.ndarray) -> np.ndarray:
     return torch.cholesky_inverse(factor).numpy() * scale[:, :, None] * scale[:, None]
 
 
-def _times_blocks(equations: Equations, layout: Layout, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
+def _times_blocks(equations: Equations, variables: Variables, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """Multiply the frames' matrix by (T, P): blocks on the diagonal and the couplings in time."""
     out = (diagonal @ vector[..., None])[..., 0]
-    row, column = layout.coupled()
+    row, column = variables.coupled()
     for gap, entries in ((1, equations.next1), (2, equations.next2)):
         if len(vector) <= gap or not entries.any():
             continue
         below = np.zeros_like(vector[gap:])
         above = np.zeros_like(vector[gap:])
-        size = 3 * layout.triples
-        count = 9 * layout.triples
-        tiles = entries[:, :count].reshape(len(entries), layout.triples, 3, 3)
-        early = vector[:-gap, :size].reshape(len(entries), layout.triples, 3, 1)
-        late = vector[gap:, :size].reshape(len(entries), layout.triples, 3, 1)
+        size = 3 * variables.triples
+        count = 9 * variables.triples
+        tiles = entries[:, :count].reshape(len(entries), variables.triples, 3, 3)
+        early = vector[:-gap, :size].reshape(len(entries), variables.triples, 3, 1)
+        late = vector[gap:, :size].reshape(len(entries), variables.triples, 3, 1)
         below[:, :size] = (tiles @ early).reshape(len(entries), size)
         above[:, :size] = (np.swapaxes(tiles, -1, -2) @ late).reshape(len(entries), size)
         below[:, row[count:]] = entries[:, count:] * vector[:-gap, column[count:]]
@@ -76,7 +77,7 @@ def _times_blocks(equations: Equations, layout: Layout, diagonal: np.ndarray, ve
 
 
 def solve_step(
-    equations: Equations, layout: Layout, damping: float, tolerance: float = ACCURACY
+    equations: Equations, variables: Variables, damping: float, tolerance: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the damped Gauss-Newton step of the frames (T, P) and of the shared parameters (S,).
 
@@ -103,7 +104,7 @@ def solve_step(
         return inner - across @ common, common
 
     def times(f: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        local = _times_blocks(equations, layout, diagonal, f) + mixed @ s
+        local = _times_blocks(equations, variables, diagonal, f) + mixed @ s
         return local, np.einsum("tps,tp->s", mixed, f) + shared @ s
 
     step, common = np.zeros((frames, size)), np.zeros(count)
@@ -125,54 +126,51 @@ def solve_step(
     return step, common
 
 
-def minimise(objective: Objective, state: State, stage: StageSettings, layout: Layout) -> Outcome:
+def minimise(problem: Problem, state: State, stage: StageSettings, variables: Variables) -> Outcome:
     """Run one stage from ``state``."""
-    value = objective.value(state, stage)
+    least = value(problem, state, stage)
     damping, steps = 1e-3, 0
     for _ in range(stage.iterations):
-        equations = objective.equations(state, stage, layout)
-        previous = value
+        equations = linearise(problem, state, stage, variables)
+        previous = least
         for _attempt in range(6):
             try:
-                trial = moved(state, layout, *solve_step(equations, layout, damping))
-                reached = objective.value(trial, stage)
+                trial = moved(state, variables, *solve_step(equations, variables, damping))
+                reached = value(problem, trial, stage)
             except np.linalg.LinAlgError:
                 reached = np.inf
-            if reached < value:
-                state, value = trial, reached
+            if reached < least:
+                state, least = trial, reached
                 damping = max(damping / 5, 1e-5)
                 steps += 1
                 break
             damping *= 8
-        if previous - value <= TOLERANCE * previous:
+        if previous - least <= TOLERANCE * previous:
             break
-    log.debug("%s: %.4g after %d steps", stage.name, value, steps)
-    return Outcome(state, value, steps)
+    log.debug("%s: %.4g after %d steps", stage.name, least, steps)
+    return Outcome(state, least, steps)
 
 
-def minimise_each(objective: Objective, state: State, stage: StageSettings, layout: Layout) -> tuple[State, np.ndarray]:
+def minimise_each(
+    problem: Problem, state: State, stage: StageSettings, variables: Variables
+) -> tuple[State, np.ndarray]:
     """Run a stage on frames that have nothing to do with one another, each with a damping of its own.
 
     Returns:
         The state, and (T,) each frame's value.
     """
-    value = objective.frame_values(state, stage)
-    damping = np.full(len(value), 1e-3)
-    on = np.arange(layout.size)
+    least = frame_values(problem, state, stage)
+    damping = np.full(len(least), 1e-3)
+    diagonal = np.arange(variables.size)
     for _ in range(stage.iterations):
-        equations = objective.equations(state, stage, layout)
+        equations = linearise(problem, state, stage, variables)
         matrix = equations.diagonal
-        matrix[:, on, on] = matrix[:, on, on] * (1 + damping[:, None]) + FLOOR
+        matrix[:, diagonal, diagonal] = matrix[:, diagonal, diagonal] * (1 + damping[:, None]) + FLOOR
         step = -(inverses(matrix) @ equations.gradient[..., None])[..., 0]
-        trial = moved(state, layout, step, np.zeros(0))
-        reached = objective.frame_values(trial, stage)
-        better = reached < value
+        trial = moved(state, variables, step, np.zeros(0))
+        reached = frame_values(problem, trial, stage)
+        better = reached < least
         damping = np.where(better, np.maximum(damping / 5, 1e-5), damping * 10)
-        state = replace(
-            trial,
-            rotations=np.where(better[:, None, None, None], trial.rotations, state.rotations),
-            transl=np.where(better[:, None], trial.transl, state.transl),
-            expression=np.where(better[:, None], trial.expression, state.expression),
-        )
-        value = np.where(better, reached, value)
-    return state, value
+        state = trial.where(better, state)
+        least = np.where(better, reached, least)
+    return state, least

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from diffsign.fit.hinges import HANDS
-from diffsign.fit.objective import State
+from diffsign.fit.state import State
 from diffsign.fit.targets import Targets
-from diffsign.geometry.rotations import bridge_rotations
+from diffsign.geometry.rotations import interpolate_rotations
 from diffsign.records import keypoints as kp
 from diffsign.records.keypoints import Change, Keypoints
 
@@ -30,14 +30,14 @@ def parts_seen(keypoints: Keypoints, weight: np.ndarray) -> np.ndarray:
     return np.stack(seen, axis=1)
 
 
-def spread(rotations: np.ndarray, known: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def interpolate_shots(rotations: np.ndarray, known: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Turn rotations (T, J, 3, 3) from each of the frames ``known`` (T,) to the next, shot by shot.
 
     Before the first and after the last known frame of a shot they stay; a shot without any keeps what it has.
     """
     out = rotations.copy()
     for start, stop in shots(starts):
-        out[start:stop] = bridge_rotations(rotations[start:stop], known[start:stop])
+        out[start:stop] = interpolate_rotations(rotations[start:stop], known[start:stop])
     return out
 
 
@@ -53,7 +53,7 @@ def steps_between(frames: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.where(np.diff(shot) > 0, np.inf, np.diff(frames).astype(float))
 
 
-def bridge_hands(state: State, targets: Targets, seconds: float) -> State:
+def interpolate_hands(state: State, targets: Targets, seconds: float) -> State:
     """Turn wrist and fingers evenly through the frames in which a hand is unseen for less than :data:`LONGEST`.
 
     The prior alone would open the hand and close it again within a quarter of a second.
@@ -74,5 +74,5 @@ def bridge_hands(state: State, targets: Targets, seconds: float) -> State:
                 gap = slice(before, after + 1)
                 ends = np.zeros(after + 1 - before, dtype=bool)
                 ends[[0, -1]] = True
-                rotations[gap.start : gap.stop, joints] = bridge_rotations(rotations[gap][:, joints], ends)
+                rotations[gap.start : gap.stop, joints] = interpolate_rotations(rotations[gap][:, joints], ends)
     return replace(state, rotations=rotations)

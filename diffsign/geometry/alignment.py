@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from diffsign.geometry.arrays import Floats
 
 
-def best_rotation(source: Array, target: Array) -> Array:
+def best_rotation(source: Floats, target: Floats) -> Floats:
     """Return the rotations (..., 3, 3) that bring ``source`` nearest to ``target``, both about their means.
 
     Args:
@@ -17,13 +18,14 @@ def best_rotation(source: Array, target: Array) -> Array:
     """
     from_mean = source - source.mean(axis=-2, keepdims=True)
     to_mean = target - target.mean(axis=-2, keepdims=True)
-    u, _, v = np.linalg.svd(np.swapaxes(to_mean, -1, -2) @ from_mean)
+    covariance = np.swapaxes(to_mean, -1, -2) @ from_mean
+    u, _, v = cast("tuple[Floats, Floats, Floats]", np.linalg.svd(covariance))
     # Without this a flat set could be mirrored.
     u[..., -1] *= np.sign(np.linalg.det(u @ v))[..., None]
     return u @ v
 
 
-def align(source: Array, target: Array, rotation: bool = True) -> Array:
+def align(source: Floats, target: Floats, rotation: bool = True) -> Floats:
     """Return ``source`` (..., N, 3) moved onto ``target`` (..., N, 3) by least squares, without scale.
 
     Args:

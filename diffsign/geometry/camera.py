@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffsign.geometry.arrays import Floats
+
 #: Rotation of a camera that looks along the world's −z with the world's y up.
 LOOK_ALONG_MINUS_Z = np.diag([1.0, -1.0, -1.0])
 
@@ -26,9 +28,9 @@ class Camera:
         height: picture height in pixels.
     """
 
-    K: np.ndarray
-    R: np.ndarray
-    t: np.ndarray
+    K: Floats
+    R: Floats
+    t: Floats
     width: int
     height: int
 
@@ -39,15 +41,15 @@ class Camera:
         return cls(K=K, R=LOOK_ALONG_MINUS_Z.copy(), t=np.zeros(3), width=width, height=height)
 
     @property
-    def position(self) -> np.ndarray:
+    def position(self) -> Floats:
         """(3,) the camera's centre in the world, in metres."""
         return -self.R.T @ self.t
 
-    def to_camera(self, points: np.ndarray) -> np.ndarray:
+    def to_camera(self, points: Floats) -> Floats:
         """Map world points (..., 3) in metres to camera coordinates (..., 3)."""
         return points @ self.R.T + self.t
 
-    def project(self, points: np.ndarray) -> np.ndarray:
+    def project(self, points: Floats) -> Floats:
         """Map world points (..., 3) in metres to pixels (..., 2); points behind the camera become NaN."""
         seen = self.to_camera(np.asarray(points, dtype=np.float64)) @ self.K.T
         depth = seen[..., 2:]
@@ -58,7 +60,7 @@ class Camera:
         scale = np.array([width / self.width, height / self.height, 1.0])
         return Camera(K=self.K * scale[:, None], R=self.R, t=self.t, width=width, height=height)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Floats]:
         """Return the camera as the arrays that archives store."""
         return {
             "K": np.asarray(self.K, dtype=np.float64),
@@ -68,7 +70,7 @@ class Camera:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Camera:
+    def from_arrays(cls, arrays: dict[str, Floats]) -> Camera:
         """Inverse of :meth:`arrays`; takes the keys it needs out of ``arrays``."""
         width, height = (int(v) for v in arrays.pop("image_size"))
         return cls(K=arrays.pop("K"), R=arrays.pop("R"), t=arrays.pop("t"), width=width, height=height)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from diffsign.geometry.arrays import Floats
 
 #: Parent, joint and child of the 15 finger joints, thumb to little finger, knuckle to tip; the wrist is 0.
 FINGER_JOINTS = np.array(
@@ -11,7 +12,7 @@ FINGER_JOINTS = np.array(
 )
 
 
-def finger_angles(hand: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def finger_angles(hand: Floats) -> Floats:
     """Return how far the 15 finger joints are bent.
 
     Args:

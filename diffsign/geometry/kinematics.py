@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from diffsign.geometry.arrays import Floats, Indices
 from diffsign.geometry.skeleton import PARENTS
 
-Array = npt.NDArray[np.floating]
 
-
-def _levels() -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+def _levels() -> list[tuple[Indices, Indices]]:
     """Return joints and their parents, by their depth in the tree, without the pelvis."""
     depth = [0] * len(PARENTS)
     for joint, parent in enumerate(PARENTS):
@@ -25,7 +23,7 @@ def _levels() -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
 _LEVELS = _levels()
 
 
-def world_rotations(local: Array) -> Array:
+def world_rotations(local: Floats) -> Floats:
     """Return the rotations (..., 55, 3, 3) of the joints in the world.
 
     Args:
@@ -38,7 +36,7 @@ def world_rotations(local: Array) -> Array:
     return world
 
 
-def joint_positions(world: Array, rest: Array, transl: Array | None = None) -> Array:
+def joint_positions(world: Floats, rest: Floats, transl: Floats | None = None) -> Floats:
     """Return where the joints (..., 55, 3) are.
 
     Args:
@@ -49,7 +47,7 @@ def joint_positions(world: Array, rest: Array, transl: Array | None = None) -> A
     return linear_positions(world, rest[..., None], None if transl is None else transl[..., None])[..., 0]
 
 
-def linear_positions(world: Array, rest: Array, transl: Array | None = None) -> Array:
+def linear_positions(world: Floats, rest: Floats, transl: Floats | None = None) -> Floats:
     """Return :func:`joint_positions` for each of B columns at once, (..., 55, 3, B).
 
     Positions are linear in the resting joints, so this also maps directions of the rest pose (shape, expression) to
@@ -64,7 +62,7 @@ def linear_positions(world: Array, rest: Array, transl: Array | None = None) -> 
     return positions
 
 
-def forward(local: Array, rest: Array, transl: Array | None = None) -> tuple[Array, Array]:
+def forward(local: Floats, rest: Floats, transl: Floats | None = None) -> tuple[Floats, Floats]:
     """Follow the joint tree from rotations relative to the parents to the world.
 
     Args:

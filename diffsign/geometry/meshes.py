@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
+from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
-Array = npt.NDArray[np.floating]
+from diffsign.geometry.arrays import Floats, Integers
 
 
-def face_normals(vertices: Array, faces: npt.NDArray[np.integer]) -> Array:
+def face_normals(vertices: Floats, faces: Integers) -> Floats:
     """Return the normals (..., F, 3) of triangles, each as long as twice the triangle's area.
 
     Args:
@@ -20,7 +19,7 @@ def face_normals(vertices: Array, faces: npt.NDArray[np.integer]) -> Array:
     return np.cross(corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :])
 
 
-def vertex_normals(vertices: Array, faces: npt.NDArray[np.integer]) -> Array:
+def vertex_normals(vertices: Floats, faces: Integers) -> Floats:
     """Return unit normals (..., V, 3), weighted by area, of vertices (..., V, 3) and faces (F, 3)."""
     across = face_normals(vertices, faces)
     count = vertices.shape[-2]
@@ -29,5 +28,6 @@ def vertex_normals(vertices: Array, faces: npt.NDArray[np.integer]) -> Array:
         shape=(count, len(faces)),
     )
     flat = np.moveaxis(across, -2, 0).reshape(len(faces), -1)
-    normals = np.moveaxis((gather @ flat).reshape(count, *across.shape[:-2], 3), 0, -2)
+    total = np.asarray(gather @ flat, dtype=across.dtype)
+    normals = np.moveaxis(total.reshape(count, *across.shape[:-2], 3), 0, -2)
     return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)

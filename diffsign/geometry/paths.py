@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from diffsign.geometry.arrays import Floats, Indices
 
 
-def cheapest_path(cost: npt.NDArray[np.floating], change: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
+def cheapest_path(cost: Floats, change: Floats) -> Indices:
     """Return the states (T,) whose costs and changes are least in sum, by Viterbi's algorithm (1967).
 
     Of equally cheap paths the one with the lowest numbers is taken, from the last state backwards.
@@ -21,7 +22,8 @@ def cheapest_path(cost: npt.NDArray[np.floating], change: npt.NDArray[np.floatin
     """
     states = cost.shape[1]
     change = np.broadcast_to(change, (len(cost) - 1, states, states))
-    total, origins = cost[0], []
+    total = cost[0]
+    origins: list[Indices] = []
     for t in range(1, len(cost)):
         ways = total[:, None] + change[t - 1]
         origins.append(ways.argmin(axis=0))

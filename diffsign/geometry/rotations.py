@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation  # pyright: ignore[reportMissingTypeStubs]
+
+from diffsign.geometry.arrays import Floats
 
 
-def rotvec_to_rotmat(rotvec: np.ndarray) -> np.ndarray:
+def rotvec_to_rotmat(rotvec: Floats) -> Floats:
     """Return the matrices (..., 3, 3) of rotation vectors (..., 3)."""
     flat = Rotation.from_rotvec(np.asarray(rotvec, dtype=np.float64).reshape(-1, 3)).as_matrix()
     return flat.reshape(*rotvec.shape[:-1], 3, 3)
 
 
-def rotmat_to_rotvec(rotmat: np.ndarray) -> np.ndarray:
+def rotmat_to_rotvec(rotmat: Floats) -> Floats:
     """Return the rotation vectors (..., 3), at most π long, of matrices (..., 3, 3)."""
     flat = Rotation.from_matrix(np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3)).as_rotvec()
     return flat.reshape(*rotmat.shape[:-2], 3)
 
 
-def bridge_rotations(rotations: np.ndarray, good: np.ndarray) -> np.ndarray:
+def inverse(rotmat: Floats) -> Floats:
+    """Return the inverses of matrices (..., 3, 3)."""
+    return np.swapaxes(rotmat, -1, -2)
+
+
+def interpolate_rotations(rotations: Floats, good: Floats) -> Floats:
     """Replace rotations (T, J, 3, 3) of frames that are not ``good`` (T,) by slerp; the ends hold."""
     if good.all() or not good.any():
         return rotations
@@ -29,12 +36,12 @@ def bridge_rotations(rotations: np.ndarray, good: np.ndarray) -> np.ndarray:
     before = np.where(frames <= known[0], 0, before)
     start, stop = known[before], known[after]
     share = np.where(stop > start, (frames - start) / np.maximum(stop - start, 1), 0.0)
-    turn = rotmat_to_rotvec(np.swapaxes(rotations[start], -1, -2) @ rotations[stop])
-    bridged = rotations[start] @ rotvec_to_rotmat(np.clip(share, 0, 1)[:, None, None] * turn)
-    return np.where(good[:, None, None, None], rotations, bridged)
+    step = rotmat_to_rotvec(np.swapaxes(rotations[start], -1, -2) @ rotations[stop])
+    between = rotations[start] @ rotvec_to_rotmat(np.clip(share, 0, 1)[:, None, None] * step)
+    return np.where(good[:, None, None, None], rotations, between)
 
 
-def cross_matrix(vector: np.ndarray) -> np.ndarray:
+def skew(vector: Floats) -> Floats:
     """Return the matrices (..., 3, 3) that multiply like ``vector × ·``, for vectors (..., 3)."""
     matrix = np.zeros((*vector.shape, 3), dtype=vector.dtype)
     x, y, z = np.moveaxis(vector, -1, 0)
@@ -43,7 +50,7 @@ def cross_matrix(vector: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def inverse_right_jacobian(rotvec: np.ndarray) -> np.ndarray:
+def inverse_right_jacobian(rotvec: Floats) -> Floats:
     """Return d log(exp(a) exp(δ)) / dδ at δ = 0, (..., 3, 3), for rotation vectors a (..., 3).
 
     The inverse left Jacobian is the same function of −a. Source: Chirikjian, Stochastic Models,
@@ -56,5 +63,5 @@ def inverse_right_jacobian(rotvec: np.ndarray) -> np.ndarray:
     safe = np.where(small, 1.0, angle)
     # 1/θ² − cot(θ/2)/(2θ), with its series near zero.
     factor = np.where(small, 1 / 12 + angle2 / 720, 1 / safe**2 - 1 / (2 * safe * np.tan(safe / 2)))
-    cross = cross_matrix(rotvec)
-    return np.eye(3) + 0.5 * cross + factor[..., None, None] * (cross @ cross)
+    hat = skew(rotvec)
+    return np.eye(3) + 0.5 * hat + factor[..., None, None] * (hat @ hat)

@@ -66,7 +66,7 @@ def filter_rotations(rotations: np.ndarray, cutoff: float, fps: float) -> np.nda
     return rotations @ rotvec_to_rotmat(shift)
 
 
-def bridge_values(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+def interpolate_values(values: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Replace frames that are not ``good`` (T,) by straight lines between those that are; the ends hold."""
     if good.all() or not good.any():
         return values

@@ -1,79 +1,57 @@
-"""Smoothing of a motion, shot by shot."""
+"""The stage ``smooth``: a fitted motion filtered in time."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-
+from diffsign.body.model import load_body
 from diffsign.config.smooth import SmoothSettings
-from diffsign.geometry.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
-from diffsign.records.motion import Motion
-from diffsign.smooth.filters import bridge_values, filter_rotations, filter_values
-
-#: Joints of SMPL-X's order that move as a group: trunk, arms and legs; jaw and eyes; wrists and fingers.
-FACE_JOINTS = np.array([22, 23, 24])
-HAND_JOINTS = np.array([20, 21, *range(25, 55)])
-BODY_JOINTS = np.setdiff1d(np.arange(55), np.concatenate([FACE_JOINTS, HAND_JOINTS]))
-#: A residual below this share of the picture's height is never bad, however steady the rest of the clip.
-GOOD_RESIDUAL = 0.004
+from diffsign.errors import DiffSignError
+from diffsign.records.motion import load_motion, save_motion
+from diffsign.smooth.motion import smooth_motion
 
 
 @dataclass(frozen=True)
-class SmoothReport:
-    """Frames that were bridged, and the number of shots."""
+class Inputs:
+    """What is read.
 
-    bridged: tuple[int, ...]
-    shots: int
-
-    def summary(self) -> str:
-        """Return the line that the command prints."""
-        listed = f" ({', '.join(map(str, self.bridged[:12]))}{', …' if len(self.bridged) > 12 else ''})"
-        shots = "one shot" if self.shots == 1 else f"{self.shots} shots, not smoothed across"
-        return f"{shots}; {len(self.bridged)} frames bridged{listed if self.bridged else ''}"
-
-
-def trusted_frames(motion: Motion, max_residual: float) -> np.ndarray:
-    """(T,) bool: valid, made of numbers, and not far worse than the clip's median residual."""
-    numbers = np.isfinite(motion.full_pose).all((1, 2)) & np.isfinite(motion.transl).all(1)
-    numbers &= np.isfinite(motion.expression).all(1) & np.isfinite(motion.residual)
-    good = motion.valid & numbers
-    if not good.any():
-        return good
-    limit = max(max_residual * float(np.median(motion.residual[good])), GOOD_RESIDUAL * motion.camera.height)
-    return good & (np.nan_to_num(motion.residual, nan=np.inf) <= limit)
-
-
-def smooth_motion(motion: Motion, settings: SmoothSettings) -> tuple[Motion, SmoothReport]:
-    """Flag and bridge bad frames, then filter each shot.
-
-    Args:
+    Attributes:
         motion: as fitted.
-        settings: cut-offs and the limit on the residual.
+        body: SMPL-X body file that it was fitted with.
+    """
+
+    motion: Path
+    body: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written.
+
+    Attributes:
+        motion: smoothed.
+    """
+
+    motion: Path
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: SmoothSettings, *, threads: int = 1) -> str:
+    """Filter a motion in time, on rotations; flag and interpolate frames that fit badly.
 
     Returns:
-        The motion, ``valid`` False where a frame was bridged, and the report.
+        How many shots there are, and which frames were interpolated.
+
+    Raises:
+        DiffSignError: if a file cannot be read, or the motion was fitted with another body.
     """
-    good = trusted_frames(motion, settings.max_residual)
-    rotations = rotvec_to_rotmat(np.nan_to_num(motion.full_pose.astype(np.float64)))
-    transl = np.nan_to_num(motion.transl.astype(np.float64))
-    expression = np.nan_to_num(motion.expression.astype(np.float64))
-    edges = np.unique([0, *np.flatnonzero(motion.starts), len(good)])
-    for start, stop in itertools.pairwise(edges):
-        shot = slice(int(start), int(stop))
-        known = good[shot]
-        turned = bridge_rotations(rotations[shot], known)
-        groups = ((BODY_JOINTS, settings.body_cutoff), (HAND_JOINTS, settings.hand_cutoff))
-        for joints, cutoff in (*groups, (FACE_JOINTS, settings.face_cutoff)):
-            rotations[shot.start : shot.stop, joints] = filter_rotations(turned[:, joints], cutoff, motion.fps)
-        transl[shot] = filter_values(bridge_values(transl[shot], known), settings.body_cutoff, motion.fps)
-        expression[shot] = filter_values(bridge_values(expression[shot], known), settings.face_cutoff, motion.fps)
-    smoothed = motion.with_pose(
-        rotmat_to_rotvec(rotations),
-        transl=transl.astype(np.float32),
-        expression=expression.astype(np.float32),
-        residual=np.nan_to_num(motion.residual).astype(np.float32),
-        valid=good,
-    )
-    return smoothed, SmoothReport(tuple(int(t) for t in np.flatnonzero(~good)), len(edges) - 1)
+    del threads
+    fitted = load_motion(inputs.motion)
+    if fitted.body != load_body(inputs.body).sha256:
+        raise DiffSignError(
+            f"'{inputs.motion}' was fitted with another body file than '{inputs.body}'; "
+            "give the one it was fitted with, or fit again."
+        )
+    smoothed, report = smooth_motion(fitted, settings)
+    save_motion(outputs.motion, smoothed)
+    return report.summary()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from diffsign.fit.hinges import hinge_frames
 from diffsign.fit.points import PointModel
-from diffsign.fit.priors import HandPrior
 from diffsign.geometry.alignment import align
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.rotations import rotvec_to_rotmat
@@ -34,7 +34,7 @@ def phrase(model: PointModel, frames: int = 6, seed: int = 0) -> Motion:
     angles[..., 0] = np.clip(0.6 + wave(rng, frames, 30, 0.3), 0, 1.4)
     angles[:, 2::3, 0] = 0.65 * angles[:, 1::3, 0]
     angles[:, [12, 27], 0] = np.clip(angles[:, [12, 27], 0] - 0.5, -0.4, 0.4)  # a thumb's root bends little
-    axes = HandPrior.of(model.joint_rest).frames
+    axes = hinge_frames(model.joint_rest)
     pose[:, 25:] = np.einsum("jab,tja->tjb", axes, angles)
     motion = Motion.rest(frames, Camera.facing(SIZE, SIZE, FOCAL), 24.0, model.n_betas, model.n_expression, "puppet")
     expression = wave(rng, frames, model.n_expression, 0.5)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.fit.points import JOINTS, Definition, PointModel
+from diffsign.fit.points import PointDefinition, PointModel, SkinnedBody
+from diffsign.geometry.skeleton import JOINTS as JOINT_NAMES
 from diffsign.records.keypoints import FACE, HAND_NAMES, NAMES
 
-PARENTS = np.array(
-    [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15]
-    + [p for wrist, first in ((20, 25), (21, 40)) for f in range(5) for p in (wrist, first + 3 * f, first + 3 * f + 1)]
-)
+JOINTS = len(JOINT_NAMES)
 LEFT = {
     0: (0, 0, 0),
     1: (0.09, -0.07, 0),
@@ -140,5 +138,5 @@ def puppet(correctives: bool = False) -> PointModel:
     pose = 0.03 * rng.standard_normal((486, len(v) * 3)) if correctives else None
     joint_weights = np.eye(JOINTS)[which] * (which >= 0)[:, None]
     vertex_weights = np.eye(len(v))[corner] * (which < 0)[:, None]
-    definition = Definition(joint_weights, vertex_weights)
-    return PointModel(v, dirs, pose, joints, dirs[:JOINTS], np.array(weights), PARENTS, definition, BETAS)
+    body = SkinnedBody(v, dirs, pose, joints, dirs[:JOINTS], np.array(weights), BETAS)
+    return PointModel(body, PointDefinition(joint_weights, vertex_weights))

@@ -11,7 +11,7 @@ from puppet import puppet
 
 from diffsign.config.fit import FitSettings
 from diffsign.errors import DiffSignError
-from diffsign.fit.stage import fit_motion
+from diffsign.fit.motion import fit_motion
 from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints
 
 BODY = [0, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18]

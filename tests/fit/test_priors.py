@@ -8,10 +8,13 @@ from puppet import puppet
 
 from diffsign.config.fit import StageSettings
 from diffsign.fit.hinges import FINGERS, hinge_frames
-from diffsign.fit.priors import JAW, JAW_PRIOR, L2_PRIOR, HandPrior, bending
+from diffsign.fit.terms.body import Bending, L2Prior, MixturePrior
+from diffsign.fit.terms.face import Jaw
+from diffsign.fit.terms.hands import FingerHabit, FingerLimits
 
 MODEL = puppet()
-HANDS = HandPrior.of(MODEL.joint_rest)
+HABIT, LIMITS = FingerHabit(MODEL.joint_rest), FingerLimits(MODEL.joint_rest)
+JAW = 22
 
 
 def pose(**joints: tuple[float, float, float]) -> np.ndarray:
@@ -22,21 +25,19 @@ def pose(**joints: tuple[float, float, float]) -> np.ndarray:
 
 
 def test_l2_counts_radians_of_the_body_only():
-    term = L2_PRIOR.term(pose(j16=(0.3, 0, 0.4), j30=(9, 9, 9), j0=(2, 0, 0)))
-    assert term.value[0] == pytest.approx(0.25)
-    assert np.allclose(term.gradient[0, 16], [0.3, 0, 0.4]) and np.all(term.gradient[0, 30] == 0)
+    assert L2Prior().cost(pose(j16=(0.3, 0, 0.4), j30=(9, 9, 9), j0=(2, 0, 0)))[0] == pytest.approx(0.25)
 
 
 def test_jaw_may_open_but_hardly_turns():
-    opened, turned = (JAW_PRIOR.term(pose(**{f"j{JAW}": a})).value[0] for a in ((0.2, 0, 0), (0, 0.2, 0)))
+    opened, turned = (Jaw().cost(pose(**{f"j{JAW}": a}))[0] for a in ((0.2, 0, 0), (0, 0.2, 0)))
     assert opened == pytest.approx(0.04) and turned == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(("joint", "bent"), [(18, (0, -1, 0)), (19, (0, 1, 0)), (4, (1, 0, 0)), (5, (1, 0, 0))])
 def test_bending_prefers_the_natural_way(joint, bent):
-    straight = bending(pose()).value[0]
-    natural = bending(pose(**{f"j{joint}": bent})).value[0]
-    broken = bending(pose(**{f"j{joint}": tuple(-b for b in bent)})).value[0]
+    straight = Bending().cost(pose())[0]
+    natural = Bending().cost(pose(**{f"j{joint}": bent}))[0]
+    broken = Bending().cost(pose(**{f"j{joint}": tuple(-b for b in bent)}))[0]
     assert straight == pytest.approx(4.0)
     assert natural == pytest.approx(3 + np.exp(-2)) and broken == pytest.approx(3 + np.exp(2))
 
@@ -59,19 +60,33 @@ def test_hinge_frames_are_orthonormal_and_mirrored():
 
 
 def test_finger_limits_are_free_inside_and_square_outside():
-    axes = HANDS.frames[0]
-    inside = HANDS.limits(pose(j25=tuple(1.0 * axes[0])))
-    assert inside.value[0] == pytest.approx(0, abs=1e-20) and np.allclose(inside.gradient, 0)
-    outside = HANDS.limits(pose(j25=tuple(0.8 * axes[1])))
-    assert outside.value[0] == pytest.approx(0.3**2)
-    assert np.allclose(outside.gradient[0, 25], 0.3 * axes[1])
+    axes = LIMITS.axes[0]
+    inside = LIMITS.cost(pose(j25=tuple(1.0 * axes[0])))
+    assert inside[0] == pytest.approx(0, abs=1e-20)
+    outside = LIMITS.cost(pose(j25=tuple(0.8 * axes[1])))
+    assert outside[0] == pytest.approx(0.3**2)
+
+
+def test_likelier_arms_cost_less_and_both_arms_alike():
+    prior = MixturePrior()
+    signing = {"j16": (0.1, -0.4, -1.0), "j18": (0.1, -1.3, 0.1), "j20": (0.1, 0, 0.1)}
+    mirrored = {f"j{int(j[1:]) + 1}": (x, -y, -z) for j, (x, y, z) in signing.items()}
+    left, right, raised = (prior.cost(pose(**arm))[0] for arm in (signing, mirrored, {"j16": (0, 0, 1.5)}))
+    assert left == pytest.approx(right) and left < raised
 
 
 def test_usual_hand_costs_least():
-    usual = np.linalg.lstsq(HANDS.habit.matrix, HANDS.habit.vector, rcond=None)[0].reshape(1, 55, 3)
-    least = HANDS.habit.term(usual).value[0]
+    angles = np.zeros((1, 30, 3))
+    for place in range(10):
+        thumb = place % 5 == 4
+        bends = (0.1, 0.2, 0.2) if thumb else (0.5, 0.6, 0.39)
+        angles[0, 3 * place : 3 * place + 3, 0] = bends
+    usual = np.zeros((1, 55, 3))
+    usual[:, 25:] = np.einsum("jab,tja->tjb", HABIT.axes, angles)
+    least = HABIT.cost(usual)[0]
+    assert least < HABIT.cost(pose())[0] / 10
     for joint in (25, 33, 44, 52):
-        assert HANDS.habit.term(usual + pose(**{f"j{joint}": (0.1, 0.1, 0.1)})).value[0] > least
+        assert HABIT.cost(usual + pose(**{f"j{joint}": (0.3, 0.3, 0.3)}))[0] > least
 
 
 def test_published_schedule():

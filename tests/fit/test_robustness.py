@@ -20,13 +20,13 @@ from diffsign.config.clean import CleanSettings
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
 from diffsign.config.synthetic import SyntheticSettings
+from diffsign.fit.motion import fit_motion
 from diffsign.fit.points import reduced
-from diffsign.fit.stage import fit_motion
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.keypoints import LEFT_HAND, NAMES, RIGHT_HAND, Keypoints
 from diffsign.records.motion import Motion
 from diffsign.records.shots import mark_cuts
-from diffsign.smooth.stage import smooth_motion
+from diffsign.smooth.motion import smooth_motion
 from diffsign.synthetic.signer import perform
 
 FRAMES = 30

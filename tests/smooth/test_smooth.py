@@ -7,10 +7,10 @@ import pytest
 
 from diffsign.config.smooth import SmoothSettings
 from diffsign.geometry.camera import Camera
-from diffsign.geometry.rotations import bridge_rotations, rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.geometry.rotations import interpolate_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.motion import Motion
 from diffsign.smooth.filters import filter_rotations, filter_values, window_weights
-from diffsign.smooth.stage import smooth_motion
+from diffsign.smooth.motion import smooth_motion
 
 FPS = 24.0
 
@@ -71,7 +71,7 @@ def test_bad_frames_are_bridged_on_the_shortest_turn():
     broken[4:7] = rotvec_to_rotmat(np.array([2.0, 0, 0]))
     good = np.ones(11, bool)
     good[4:7] = False
-    assert np.allclose(bridge_rotations(broken, good), turning, atol=1e-9)
+    assert np.allclose(interpolate_rotations(broken, good), turning, atol=1e-9)
 
 
 def test_bad_residual_is_flagged_and_bridged():

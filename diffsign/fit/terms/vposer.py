@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
+from torch.nn import functional
 
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
-from diffsign.fit.priors import JOINTS, Term
+from diffsign.fit.terms.body import BodyPrior
 
-BODY = np.arange(1, 22)
 #: Arrays of the network with their numbers of dimensions.
 NEEDED = {
     "encoder_net.1.weight": 1,
@@ -76,16 +76,14 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def _linear(state: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
-    return x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+    return functional.linear(x, state[f"{name}.weight"], state[f"{name}.bias"])
 
 
 def _norm(state: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
-    scale = torch.rsqrt(state[f"{name}.running_var"] + 1e-5) * state[f"{name}.weight"]
-    return (x - state[f"{name}.running_mean"]) * scale + state[f"{name}.bias"]
-
-
-def _leaky(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0.01 * x)
+    mean, variance, weight, bias = (
+        state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+    )
+    return functional.batch_norm(x[None], mean, variance, weight, bias)[0]
 
 
 def _matrices(rotvec: Tensor) -> Tensor:
@@ -99,24 +97,26 @@ def _matrices(rotvec: Tensor) -> Tensor:
     return torch.eye(3, dtype=rotvec.dtype) + a * cross + b * cross @ cross
 
 
-class VPoserPrior:
+class VPoserPrior(BodyPrior):
     """Poses that VPoser finds likely.
 
     Args:
         path: its weights.
     """
 
+    joints = np.arange(1, 22)[None]
+
     def __init__(self, path: str | Path) -> None:
         self.state = load_weights(path)
 
-    def residual(self, pose: Tensor) -> Tensor:
+    def _of_one(self, pose: Tensor) -> Tensor:
         """Return the latent mean and what decoding it misses, for one pose (63,)."""
         state = self.state
-        hidden = _leaky(_linear(state, "encoder_net.2", _norm(state, "encoder_net.1", pose)))
+        hidden = functional.leaky_relu(_linear(state, "encoder_net.2", _norm(state, "encoder_net.1", pose)))
         hidden = _linear(state, "encoder_net.6", _norm(state, "encoder_net.4", hidden))
         latent = _linear(state, "encoder_net.8.mu", _linear(state, "encoder_net.7", hidden))
-        hidden = _leaky(_linear(state, "decoder_net.0", latent))
-        hidden = _linear(state, "decoder_net.5", _leaky(_linear(state, "decoder_net.3", hidden)))
+        hidden = functional.leaky_relu(_linear(state, "decoder_net.0", latent))
+        hidden = _linear(state, "decoder_net.5", functional.leaky_relu(_linear(state, "decoder_net.3", hidden)))
         pair = hidden.reshape(-1, 3, 2)
         first = pair[..., 0] / pair[..., 0].norm(dim=-1, keepdim=True)
         second = pair[..., 1] - (first * pair[..., 1]).sum(-1, keepdim=True) * first
@@ -125,17 +125,16 @@ class VPoserPrior:
         # Half the squared difference of the matrices is nearly the squared angle between them.
         return torch.cat([latent, ((_matrices(pose.reshape(-1, 3)) - decoded) / 2**0.5).flatten()])
 
-    def term(self, pose: np.ndarray) -> Term:
-        """Return the unweighted prior on rotation vectors (T, 55, 3)."""
-        frames = len(pose)
-        given = torch.from_numpy(np.ascontiguousarray(pose[:, BODY].reshape(frames, -1), dtype=np.float64))
+    def _packed(self, pose: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(pose[:, self.joints[0]].reshape(len(pose), -1), dtype=np.float64))
+
+    def residual(self, pose: np.ndarray) -> np.ndarray:
+        """Return (T, 1, R) latent mean and what decoding misses."""
         with torch.no_grad():
-            slope = vmap(jacrev(self.residual))(given).numpy()
-            residual = vmap(self.residual)(given).numpy()
-        gradient, blocks = np.zeros((frames, JOINTS, 3)), np.zeros((frames, JOINTS, 3, 3))
-        gradient[:, BODY] = np.einsum("trp,tr->tp", slope, residual).reshape(frames, -1, 3)
-        tiles = (np.swapaxes(slope, 1, 2) @ slope).reshape(frames, len(BODY), 3, len(BODY), 3).swapaxes(2, 3)
-        own = np.arange(len(BODY))
-        blocks[:, BODY] = tiles[:, own, own]
-        i, j = np.tril_indices(len(BODY), -1)
-        return Term(np.sum(residual**2, -1), gradient, blocks, np.stack([BODY[i], BODY[j]], 1), tiles[:, i, j])
+            return vmap(self._of_one)(self._packed(pose)).numpy()[:, None]
+
+    def slope(self, pose: np.ndarray) -> np.ndarray:
+        """Return (T, 1, R, 21, 3)."""
+        with torch.no_grad():
+            slope = vmap(jacrev(self._of_one))(self._packed(pose)).numpy()
+        return slope.reshape(len(pose), 1, -1, 21, 3)

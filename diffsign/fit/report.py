@@ -1,0 +1,85 @@
+"""The record of a fit, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffsign.fit.problem import Problem
+from diffsign.fit.state import State
+from diffsign.fit.unseen import parts_seen
+from diffsign.geometry.camera import Camera
+from diffsign.geometry.rotations import rotmat_to_rotvec
+from diffsign.records import keypoints as kp
+from diffsign.records.keypoints import Keypoints
+from diffsign.records.motion import Motion
+from diffsign.records.shots import shot_starts
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """Mean distance in pixels between fitted and detected points of body, hands and face; flagged frames."""
+
+    body: float
+    hands: float
+    face: float
+    flagged: tuple[int, ...]
+
+    def summary(self) -> str:
+        """Return the line that the command prints."""
+        flagged = f"{len(self.flagged)} frames flagged" + (f" ({_ranges(self.flagged)})" if self.flagged else "")
+        return f"mean error: body {self.body:.2f} px, hands {self.hands:.2f} px, face {self.face:.2f} px; {flagged}"
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    groups: list[list[int]] = []
+    for n in numbers:
+        if groups and n == groups[-1][1] + 1:
+            groups[-1][1] = n
+        else:
+            groups.append([n, n])
+    words = [str(a) if a == b else f"{a}-{b}" for a, b in groups]
+    return ", ".join(words[:8]) + (", …" if len(words) > 8 else "")
+
+
+def finish(
+    problem: Problem, state: State, keypoints: Keypoints, usable: np.ndarray, body: str
+) -> tuple[Motion, FitReport]:
+    """Turn the state into the record, measure it, and flag frames that no number can be trusted in."""
+    pixels, _ = problem.view.project(problem.pose(state).points, state.log_focal)
+    error = np.linalg.norm(pixels - problem.targets.xy, axis=-1)
+    weight = problem.targets.weight
+    finite = np.isfinite(error).all(-1)
+    capped = np.minimum(np.nan_to_num(error, nan=np.inf), problem.terms.robust_scale * problem.view.pixel)
+    residual = np.sum(weight * capped, -1) / np.maximum(weight.sum(-1), 1e-9)
+    valid = usable & finite
+
+    def mean(part: slice | list[slice]) -> float:
+        parts = part if isinstance(part, list) else [part]
+        w = np.concatenate([weight[valid][:, p] for p in parts], 1)
+        e = np.concatenate([error[valid][:, p] for p in parts], 1)
+        return float(np.sum(w * e) / w.sum()) if w.sum() else float("nan")
+
+    motion = Motion.rest(
+        len(weight),
+        Camera.facing(keypoints.width, keypoints.height, float(np.exp(state.log_focal))),
+        keypoints.fps,
+        problem.model.n_betas,
+        problem.model.n_expression,
+        body,
+    )
+    motion = motion.with_pose(
+        rotmat_to_rotvec(state.rotations),
+        transl=state.transl.astype(np.float32),
+        expression=state.expression.astype(np.float32),
+        betas=state.betas.astype(np.float32),
+        residual=residual.astype(np.float32),
+        valid=valid,
+        seen=parts_seen(keypoints, weight),
+        starts=shot_starts(keypoints),
+    )
+    report = FitReport(
+        mean(kp.BODY), mean([kp.LEFT_HAND, kp.RIGHT_HAND]), mean(kp.FACE), tuple(int(t) for t in np.flatnonzero(~valid))
+    )
+    return motion, report
