@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.geometry.rotations import inverse, rotmat_to_rotvec, rotvec_to_rotmat
 
 #: Standard deviation of the window in seconds times the cut-off in Hz. The response of local quadratic
 #: regression is (1 + u) exp(−u) with u = (2π f σ)² / 2, which is 1/√2 at u = 1.0746.
@@ -59,10 +59,10 @@ def filter_rotations(rotations: np.ndarray, cutoff: float, fps: float) -> np.nda
     if not cutoff or len(rotations) < 2:
         return rotations
     at, weights = window_weights(len(rotations), cutoff, fps)
-    inverse = np.swapaxes(rotations, -1, -2)
+    back = inverse(rotations)
     shift = np.zeros((*rotations.shape[:2], 3))
     for k in range(at.shape[1]):
-        shift += weights[:, k, None, None] * rotmat_to_rotvec(inverse @ rotations[at[:, k]])
+        shift += weights[:, k, None, None] * rotmat_to_rotvec(back @ rotations[at[:, k]])
     return rotations @ rotvec_to_rotmat(shift)
 
 
