@@ -1,8 +1,7 @@
-"""The command that makes test signers: demo-signer."""
+"""The command that makes test signers: synthetic-signer."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +9,15 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
+from diffsign.cli.renamed import FORMER_COMMANDS
 from diffsign.config.synthetic import SyntheticSettings
 
+FORMER_COMMANDS["demo-signer"] = "synthetic-signer"
 
-@app.command("demo-signer")
+
+@app.command("synthetic-signer")
 @with_settings(SyntheticSettings)
-def demo_signer(
+def synthetic_signer(
     output: Annotated[
         Path, typer.Argument(help="Clip to write (.mp4, or .mkv without loss); with --portrait a picture (.jpg, .png).")
     ],
@@ -29,11 +31,11 @@ def demo_signer(
     *,
     settings: SyntheticSettings,
 ) -> None:
-    """Render a synthetic person who signs, with the truth of every joint and vertex."""
-    from diffsign.synthetic.output import write_portrait, write_signer
+    """Render a synthetic person who signs, with the truth of every joint and vertex.
 
-    made = write_portrait(output, body, settings) if portrait else write_signer(output, body, settings, truth)
-    said = " ".join(
-        gloss for gloss, last in zip(made.glosses, ("", *made.glosses), strict=False) if gloss and gloss != last
-    )
-    logging.getLogger(__name__).info("%s: %s%s", output, made.caption, "" if portrait else f"; {said}")
+    To measure on what real videos are like: --preset fast, webcam, seated, gif, touching or turn-taking.
+    """
+    from diffsign.synthetic.stage import Inputs, Outputs, run
+
+    outputs = Outputs(portrait=output) if portrait else Outputs(output, truth)
+    typer.echo(run(Inputs(body), outputs, settings, threads=settings.threads), err=True)

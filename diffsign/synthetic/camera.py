@@ -12,7 +12,14 @@ MARGIN = 0.05
 
 
 def frame_signer(
-    points: np.ndarray, low: float, high: float, width: int, height: int, roll: float, rng: np.random.Generator
+    points: np.ndarray,
+    low: float,
+    high: float,
+    width: int,
+    height: int,
+    roll: float,
+    view_angle: float | None,
+    rng: np.random.Generator,
 ) -> tuple[Camera, np.ndarray]:
     """Place a camera so that a signer fills the picture.
 
@@ -23,12 +30,14 @@ def frame_signer(
         width: pixels.
         height: pixels.
         roll: degrees, clockwise in the picture.
-        rng: chooses focal length, tilt and offset.
+        view_angle: degrees along the longer side; drawn if None.
+        rng: chooses angle of view, tilt and offset.
 
     Returns:
         The camera, at the world's origin, and the place (3,) of the pelvis in its world.
     """
-    view = np.deg2rad(rng.uniform(24.0, 38.0))
+    drawn = rng.uniform(24.0, 38.0)
+    view = np.deg2rad(drawn if view_angle is None else view_angle)
     pitch, yaw, slight_roll = np.deg2rad(rng.uniform([-4.0, -7.0, -1.0], [4.0, 7.0, 1.0]))
     focal = max(width, height) / (2 * np.tan(view / 2))
     turn = Rotation.from_euler("zxy", [np.deg2rad(roll) + slight_roll, pitch, yaw]).as_matrix()

@@ -30,11 +30,13 @@ from diffsign.synthetic.kinematics import (
     unit,
 )
 from diffsign.synthetic.lexicon import Movement, Posture
-from diffsign.synthetic.phrase import Placed, Stroke, strokes
+from diffsign.synthetic.phrase import Placed, Stroke, Style, strokes
 from diffsign.synthetic.solids import Column
 
 #: Air kept between a hand and the body, in metres.
 CLEARANCE = 0.006
+#: The same where signs touch: skin gives way.
+TOUCHING = -0.004
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,9 @@ def _between(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return (start * Rotation.from_rotvec(way * weight[:, None])).as_matrix()
 
 
-def _keep_out(points: np.ndarray, radius: float, solids: list[tuple[Column, np.ndarray]], fps: float) -> np.ndarray:
+def _keep_out(
+    points: np.ndarray, radius: float, solids: list[tuple[Column, np.ndarray]], fps: float, clearance: float
+) -> np.ndarray:
     """Return how far (T,) metres forward a hand must go so that its points stay out of the solids."""
     steps = np.arange(0.0, 0.30, 0.004)
     need = np.zeros(len(points))
@@ -263,7 +267,7 @@ def _keep_out(points: np.ndarray, radius: float, solids: list[tuple[Column, np.n
         for frame in range(len(points)):
             here = column.at(slice(frame, frame + 1))
             moved = points[frame] + steps[:, None, None] * ahead[frame]
-            gap = here.distance(moved.reshape(1, -1, 3)).reshape(len(steps), -1).min(axis=1) - radius - CLEARANCE
+            gap = here.distance(moved.reshape(1, -1, 3)).reshape(len(steps), -1).min(axis=1) - radius - clearance
             free = np.flatnonzero(gap >= 0)
             need[frame] = max(need[frame], steps[free[0]] if len(free) else steps[-1])
     wide = maximum_filter1d(need, max(3, int(0.1 * fps) | 1))
@@ -293,6 +297,7 @@ def choreograph(
     jaw: np.ndarray,
     left_handed: bool,
     rng: np.random.Generator,
+    style: Style = Style(),
 ) -> np.ndarray:
     """Return the rotations (T, 55, 3) of SMPL-X's joints, axis-angle in radians, that perform a phrase.
 
@@ -304,6 +309,7 @@ def choreograph(
         jaw: (T,) degrees, opening of the jaw.
         left_handed: which hand is the dominant one.
         rng: where small involuntary movements come from.
+        style: how it is signed; decides where hands rest, and whether they may touch.
     """
     frames = len(times)
     rotvecs = np.zeros((frames, len(JOINTS), 3))
@@ -325,15 +331,16 @@ def choreograph(
     torso_solid, head_solid = physique.torso.placed(*torso), physique.head.placed(*head)
     solids = [(torso_solid, torso[0][:, :, 2]), (head_solid, head[0][:, :, 2])]
 
+    clearance = TOUCHING if style.touches else CLEARANCE
     sides = SIDES if left_handed else SIDES[::-1]
     planners = {side: _HandPlanner(physique, side, times) for side in sides}
     paths = {}
-    for side, todo in zip(sides, strokes(phrase), strict=True):
+    for side, todo in zip(sides, strokes(phrase, style.rest), strict=True):
         planner = planners[side]
         path = planner.path(todo, torso, head)
         wrist = path.wrist + drift(rng, times, 0.003, 0.4)
         path = replace(path, wrist=wrist)
-        ahead = _keep_out(planner.points(path), planner.hand.thickness, solids, fps)
+        ahead = _keep_out(planner.points(path), planner.hand.thickness, solids, fps, clearance)
         paths[side] = replace(path, wrist=wrist + ahead[:, None] * torso[0][:, :, 2])
     apart = _keep_apart(*(planners[s].points(paths[s]) for s in SIDES), planners["left"].hand.thickness, fps)
     for side, path in paths.items():

@@ -132,6 +132,7 @@ MOUTHS: dict[str, dict[str, float]] = {
 #: Arms hanging, below the picture, where a clip starts; and the relaxed hand at the waist between signs.
 LOWERED = Posture("rest", "space", (0.42, -0.98, 0.22), (-0.25, -0.75, 0.6), (-1.0, 0.0, -0.2), "wrist")
 AT_EASE = Posture("rest", "space", (0.08, -0.62, 0.46), (-0.75, 0.15, 0.6), (-0.35, -0.5, -0.8), "palm")
+LAP = Posture("rest", "space", (0.08, -0.80, 0.44), (-0.85, -0.15, 0.5), (-0.3, 0.1, -0.95), "palm")
 #: Where letters are spelled: before the own shoulder, the palm to the viewer.
 SPELLING = Posture("A", "space", (0.34, -0.10, 0.50), (-0.10, 1.0, 0.12), FORWARD, "wrist")
 #: Letters whose fingers point sideways.
@@ -200,6 +201,30 @@ SIGNS: tuple[Sign, ...] = (
          Movement(nod=38.0, repeats=2), seconds=0.6, face="smile", mouth=("e",), head=(7.0, 0.0, 0.0)),
 )  # fmt: skip
 
+#: Signs that touch the head, the chest or the palm of the other hand: what contact is measured on.
+TOUCHES: tuple[Sign, ...] = (
+    Sign("MOTHER", Posture("5", "chin", (0.0, 0.0, 0.0), (-0.45, 0.85, 0.1), (-0.9, -0.2, -0.2), "thumb"),
+         Movement(path=(0.0, 0.0, 0.07), repeats=2), seconds=0.5, mouth=("m", "a")),
+    Sign("EAT", Posture("O", "mouth", (0.0, 0.0, 0.0), (-0.35, 0.35, -0.85), (-0.1, -0.9, -0.4), "tips"),
+         Movement(path=(0.0, -0.03, 0.09), repeats=2), seconds=0.5, mouth=("a",)),
+    Sign("FINE", Posture("5", "torso", (-0.02, -0.20, 0.0), (-0.45, 0.7, 0.5), (-0.9, -0.1, -0.2), "thumb"),
+         Movement(path=(0.0, 0.02, 0.09), repeats=2), seconds=0.5, face="smile", mouth=("a",)),
+    Sign("PLEASE", Posture("flat", "torso", (-0.03, -0.30, 0.0), (-0.95, 0.25, 0.0), BACK),
+         Movement(circle=(0.0, 0.0, 0.07), repeats=2), seconds=0.8, face="raised", mouth=("e",)),
+    Sign("SORRY", Posture("A", "torso", (-0.03, -0.30, 0.0), (-0.85, 0.45, 0.1), BACK, "knuckles"),
+         Movement(circle=(0.0, 0.0, 0.07), repeats=2), seconds=0.8, face="doubt", mouth=("o",)),
+    Sign("SCHOOL", Posture("flat", "space", (0.0, -0.36, 0.50), (-0.75, 0.1, 0.6), DOWN),
+         Movement(path=(0.0, 0.12, 0.0), repeats=2),
+         Posture("flat", "space", (0.0, -0.36, 0.50), (-0.3, 0.1, 0.95), UP), STILL, 0.6, mouth=("u",)),
+    Sign("NICE", Posture("flat", "space", (0.0, -0.36, 0.46), (-0.75, 0.1, 0.6), DOWN),
+         Movement(path=(-0.05, 0.0, 0.16)),
+         Posture("flat", "space", (0.0, -0.36, 0.50), (-0.3, 0.1, 0.95), UP), STILL, 0.5, "smile", ("a", "e")),
+    Sign("HELP", Posture("A", "space", (0.0, -0.36, 0.50), (-0.5, 0.1, 0.85), IN, "wrist"),
+         Movement(path=(0.0, 0.14, 0.0)),
+         Posture("flat", "space", (0.0, -0.42, 0.50), (-0.5, 0.1, 0.85), UP), Movement(path=(0.0, 0.14, 0.0)), 0.6,
+         "raised", ("e",)),
+)  # fmt: skip
+
 #: Words to spell: short, of letters that stand still, neighbours differing.
 NAMES = ("ALI", "BOB", "CARL", "DAVE", "EVA", "FAY", "IDA", "KAI", "LEO", "LUC", "ROY", "RUBI", "SAL", "VAL", "YULI",
          "OSKAR", "BEA", "FLOR", "COY")  # fmt: skip
@@ -211,3 +236,21 @@ def letter(name: str) -> Sign:
     if name in SIDEWAYS:
         start = replace(start, fingers=(-1.0, 0.1, 0.15), palm=(0.0, 0.0, -1.0))
     return Sign(name, start, STILL, seconds=0.13)
+
+
+def smaller(sign: Sign, scale: float) -> Sign:
+    """Return a sign whose movements are ``scale`` times as large."""
+
+    def scaled(movement: Movement) -> Movement:
+        path, arc, circle = (
+            (vector[0] * scale, vector[1] * scale, vector[2] * scale)
+            for vector in (movement.path, movement.arc, movement.circle)
+        )
+        return replace(
+            movement, path=path, arc=arc, circle=circle, turn=movement.turn * scale, nod=movement.nod * scale
+        )
+
+    other = sign.other_movement
+    return replace(
+        sign, movement=scaled(sign.movement), other_movement=other if isinstance(other, str) else scaled(other)
+    )

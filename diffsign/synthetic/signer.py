@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from diffsign.avatar.outfit import dress, rest_body
 from diffsign.avatar.scene import Scene
@@ -14,13 +13,15 @@ from diffsign.body.model import Body
 from diffsign.config.appearance import Appearance
 from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.rotations import rotvec_to_rotmat
 from diffsign.synthetic.appearance import backdrop, caption, suitable_appearance
 from diffsign.synthetic.camera import frame_signer
 from diffsign.synthetic.choreography import choreograph, drift
+from diffsign.synthetic.exposure import exposures
 from diffsign.synthetic.face import facial_tracks
 from diffsign.synthetic.kinematics import PELVIS, SHOULDER, SPINE3, WRIST
 from diffsign.synthetic.person import Person, random_person
-from diffsign.synthetic.phrase import compose, glosses
+from diffsign.synthetic.phrase import Style, compose, glosses
 from diffsign.synthetic.truth import Recipe, Truth
 
 #: Where the picture cuts the body: share of the way from the pelvis to the shoulders.
@@ -28,6 +29,9 @@ CUT = {"waist": 0.22, "chest": 0.5}
 
 #: Metres that hair may add to the head.
 HAIR = 0.035
+
+#: Moments a frame at which the body is posed where pictures are blurred by movement.
+MOMENTS = 8
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,23 @@ class Performance:
     Attributes:
         person: the body.
         appearance: skin, hair, clothes, background.
-        truth: where everything was at every frame.
+        truth: where everything was at every frame, in the middle of its exposure.
+        moments: what the body was posed by at every moment that is rendered.
+        exposures: of each frame, the moments that its picture is the mean of.
     """
 
     person: Person
     appearance: Appearance
     truth: Truth
+    moments: Recipe
+    exposures: tuple[np.ndarray, ...]
 
     def scene(self, body: Body) -> Scene:
-        """Return what the renderer takes; ``body`` is the body file, which says where face and scalp are."""
+        """Return what the renderer takes, a picture a moment; ``body`` says where face and scalp are."""
         truth, seed = self.truth, self.truth.seed or 0
         outfit = dress(rest_body(body, self.person.rest), self.appearance, seed)
         wall = backdrop(self.appearance, truth.camera.width, truth.camera.height, seed)
-        return outfit.scene(np.asarray(truth.vertices), truth.camera, truth.fps or 1.0, wall)
+        return outfit.scene(self.moments.pose()[0], truth.camera, truth.fps or 1.0, wall)
 
 
 def perform(settings: SyntheticSettings) -> Performance:
@@ -61,20 +69,28 @@ def perform(settings: SyntheticSettings) -> Performance:
     streams = [np.random.default_rng([settings.seed, stream]) for stream in range(5)]
     person = random_person(streams[0], settings.age)
     frames = max(1, round(settings.seconds * settings.fps))
-    times = np.arange(frames) / settings.fps
-    phrase = compose(streams[1], settings.seconds)
+    steps = MOMENTS if settings.shutter else 1
+    fps, times = settings.fps * steps, np.arange(frames * steps) / (settings.fps * steps)
+    style = Style(settings.tempo, settings.hands == "one", settings.touches, settings.rest)
+    phrase = compose(streams[1], settings.seconds, style)
     left_handed = bool(streams[0].random() < 0.1)
-    actions, jaw = facial_tracks(phrase, times, settings.fps, load_anny().actions, streams[2])
-    rotvecs = choreograph(person.physique, phrase, times, settings.fps, jaw, left_handed, streams[3])
+    if settings.handedness != "by-seed":
+        left_handed = settings.handedness == "left"
+    actions, jaw = facial_tracks(phrase, times, fps, load_anny().actions, streams[2])
+    rotvecs = choreograph(person.physique, phrase, times, fps, jaw, left_handed, streams[3], style)
     sway = drift(streams[3], times, 0.004)
-    camera, place = _camera(person, rotvecs, settings, streams[4])
-    recipe = Recipe(
+    camera, place = _camera(person, rotvecs[::steps], settings, streams[4])
+    every = Recipe(
         person.phenotype,
         person.local_changes,
         rotvecs.astype(np.float32),
         actions.astype(np.float32),
         (sway + place).astype(np.float32),
     )
+    recipe = every.at(slice(None, None, steps))
+    opened = _exposures(person, every, camera, settings.shutter, steps)
+    used, places = np.unique(np.concatenate(opened), return_inverse=True)
+    edges = np.cumsum([len(moments) for moments in opened])[:-1]
     appearance = suitable_appearance(settings.seed, person.noun, settings.age)
     truth = Truth(
         joints=recipe.pose()[1].astype(np.float32),
@@ -83,9 +99,20 @@ def perform(settings: SyntheticSettings) -> Performance:
         recipe=recipe,
         seed=settings.seed,
         caption=caption(person.noun, appearance),
-        glosses=tuple(glosses(phrase, times)),
+        glosses=tuple(glosses(phrase, times[::steps])),
     )
-    return Performance(person, appearance, truth)
+    return Performance(person, appearance, truth, every.at(used), tuple(np.split(places, edges)))
+
+
+def _exposures(person: Person, every: Recipe, camera: Camera, shutter: float, steps: int) -> list[np.ndarray]:
+    """Choose the moments of each frame by how far the hands move in the picture while the shutter is open."""
+    if steps == 1:
+        return list(np.arange(len(every.rotvecs))[:, None])
+    matrices = rotvec_to_rotmat(every.rotvecs.astype(np.float64))
+    positions, orientations = person.physique.skeleton.forward(matrices)
+    tips = person.physique.skeleton.fingertips(positions, orientations).reshape(len(matrices), -1, 3)
+    pelvis = person.physique.skeleton.joints[PELVIS]
+    return exposures(camera.project(tips - pelvis + every.transl[:, None]), shutter, steps)
 
 
 def _camera(
@@ -93,7 +120,7 @@ def _camera(
 ) -> tuple[Camera, np.ndarray]:
     """Frame the head and the hands wherever they are raised; return the camera and the place (3,) of the pelvis."""
     skeleton = person.physique.skeleton
-    matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(*rotvecs.shape, 3)
+    matrices = rotvec_to_rotmat(rotvecs)
     positions, orientations = skeleton.forward(matrices)
     tips = skeleton.fingertips(positions, orientations)
     shoulders = skeleton.joints[list(SHOULDER.values()), 1].mean()
@@ -106,5 +133,5 @@ def _camera(
     cut = head * [1, 0, 1] + [0, low, 0]
     return frame_signer(
         np.concatenate([raised, head, cut * [1, 0.5, 1] + head * [0, 0.5, 0]]),
-        low, high, settings.width, settings.height, settings.roll, rng,
+        low, high, settings.width, settings.height, settings.roll, settings.view_angle, rng,
     )  # fmt: skip

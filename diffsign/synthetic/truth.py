@@ -6,7 +6,7 @@ from elsewhere stores vertices or joints as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class Recipe:
     rotvecs: np.ndarray
     actions: np.ndarray
     transl: np.ndarray
+
+    def at(self, frames: slice | np.ndarray) -> Recipe:
+        """Return the recipe of some frames."""
+        return replace(self, rotvecs=self.rotvecs[frames], actions=self.actions[frames], transl=self.transl[frames])
 
     def pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Return vertices (T, V, 3) float32 in body-file order and joints (T, 55, 3) float64, metres, in the world."""
