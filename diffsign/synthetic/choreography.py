@@ -35,8 +35,8 @@ from diffsign.synthetic.solids import Column
 
 #: Air kept between a hand and the body, in metres.
 CLEARANCE = 0.006
-#: The same where signs touch: skin gives way.
-TOUCHING = -0.004
+#: The same where signs touch: the solids are hulls, and skin gives way.
+TOUCHING = -0.015
 
 
 @dataclass(frozen=True)

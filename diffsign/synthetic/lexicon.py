@@ -219,7 +219,7 @@ TOUCHES: tuple[Sign, ...] = (
     Sign("NICE", Posture("flat", "space", (0.0, -0.36, 0.46), (-0.75, 0.1, 0.6), DOWN),
          Movement(path=(-0.05, 0.0, 0.16)),
          Posture("flat", "space", (0.0, -0.36, 0.50), (-0.3, 0.1, 0.95), UP), STILL, 0.5, "smile", ("a", "e")),
-    Sign("HELP", Posture("A", "space", (0.0, -0.36, 0.50), (-0.5, 0.1, 0.85), IN, "wrist"),
+    Sign("HELP", Posture("A", "space", (0.0, -0.39, 0.50), (-0.5, 0.1, 0.85), IN, "wrist"),
          Movement(path=(0.0, 0.14, 0.0)),
          Posture("flat", "space", (0.0, -0.42, 0.50), (-0.5, 0.1, 0.85), UP), Movement(path=(0.0, 0.14, 0.0)), 0.6,
          "raised", ("e",)),

@@ -79,7 +79,10 @@ def perform(settings: SyntheticSettings) -> Performance:
     actions, jaw = facial_tracks(phrase, times, fps, load_anny().actions, streams[2])
     rotvecs = choreograph(person.physique, phrase, times, fps, jaw, left_handed, streams[3], style)
     sway = drift(streams[3], times, 0.004)
-    camera, place = _camera(person, rotvecs[::steps], settings, streams[4])
+    signs = np.array(glosses(phrase, times[::steps]))
+    # hands that leave the picture anyway are framed while they sign, and not on their way
+    framed = np.ones(frames, bool) if settings.rest == "waist" or not any(signs) else signs != ""
+    camera, place = _camera(person, rotvecs[::steps], framed, settings, streams[4])
     every = Recipe(
         person.phenotype,
         person.local_changes,
@@ -99,7 +102,7 @@ def perform(settings: SyntheticSettings) -> Performance:
         recipe=recipe,
         seed=settings.seed,
         caption=caption(person.noun, appearance),
-        glosses=tuple(glosses(phrase, times[::steps])),
+        glosses=tuple(signs.tolist()),
     )
     return Performance(person, appearance, truth, every.at(used), tuple(np.split(places, edges)))
 
@@ -116,9 +119,9 @@ def _exposures(person: Person, every: Recipe, camera: Camera, shutter: float, st
 
 
 def _camera(
-    person: Person, rotvecs: np.ndarray, settings: SyntheticSettings, rng: np.random.Generator
+    person: Person, rotvecs: np.ndarray, framed: np.ndarray, settings: SyntheticSettings, rng: np.random.Generator
 ) -> tuple[Camera, np.ndarray]:
-    """Frame the head and the hands wherever they are raised; return the camera and the place (3,) of the pelvis."""
+    """Frame the head, and the hands where they are raised in the frames ``framed`` (T,); return camera and pelvis."""
     skeleton = person.physique.skeleton
     matrices = rotvec_to_rotmat(rotvecs)
     positions, orientations = skeleton.forward(matrices)
@@ -126,7 +129,8 @@ def _camera(
     shoulders = skeleton.joints[list(SHOULDER.values()), 1].mean()
     low = skeleton.joints[PELVIS, 1] + CUT[settings.framing] * (shoulders - skeleton.joints[PELVIS, 1])
     # Hands count when they are up; lowered ones are meant to be out of the picture.
-    hands = np.concatenate([tips.reshape(-1, 3), positions[:, list(WRIST.values())].reshape(-1, 3)])
+    wrists = positions[framed][:, list(WRIST.values())]
+    hands = np.concatenate([tips[framed].reshape(-1, 3), wrists.reshape(-1, 3)])
     raised = hands[hands[:, 1] > low + 0.1 * (shoulders - low)]
     high = person.head_top + HAIR
     head = positions[:, SPINE3] * [1, 0, 1] + [0, high, 0]

@@ -117,9 +117,21 @@ def _frames(
     body = load_body(inputs.body)
     render = RenderSettings(samples=settings.samples)
     rendered = render_frames(performance.scene(body), ("color",), render, threads=threads)
+    pictures = _moving((picture for _, picture in rendered), len(performance.moments.rotvecs))
     spoil = PICTURES[settings.picture]
-    for number, frame in enumerate(expose((picture for _, picture in rendered), performance.exposures)):
+    for number, frame in enumerate(expose(pictures, performance.exposures)):
         yield spoil(frame, np.random.default_rng([settings.seed, 29, number]))
+
+
+def _moving(pictures: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Pass pictures on; refuse a rendering of many moments in which nobody moves, which would belie its truth."""
+    first, moved = None, False
+    for picture in pictures:
+        first = picture if first is None else first
+        moved = moved or not np.array_equal(picture, first)
+        yield picture
+    if count > 8 and not moved:
+        raise DiffSignError("Blender rendered a body that does not move; is its disk for temporary files full?")
 
 
 def _hum(path: Path, seconds: float) -> None:

@@ -17,7 +17,7 @@ SMALL = ["--seed", "4", "--height", "96", "--width", "80", "--samples", "1", "--
 def test_two_frames(tmp_path, body_file):
     clip = tmp_path / "a signer.mkv"
     flags = [*SMALL, "--seconds", "1", "--fps", "2", "--body", str(body_file)]
-    result = runner.invoke(app, ["demo-signer", str(clip), *flags], catch_exceptions=False)
+    result = runner.invoke(app, ["synthetic-signer", str(clip), *flags], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     frames, info = read_clip(clip)
     assert frames.shape == (2, 96, 80, 3) and info.fps == 2
@@ -33,7 +33,7 @@ def test_two_frames(tmp_path, body_file):
 def test_portrait(tmp_path, body_file):
     picture = tmp_path / "reference.png"
     result = runner.invoke(
-        app, ["demo-signer", str(picture), "--portrait", *SMALL, "--body", str(body_file)], catch_exceptions=False
+        app, ["synthetic-signer", str(picture), "--portrait", *SMALL, "--body", str(body_file)], catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
     assert cv2.imread(str(picture)).shape == (96, 80, 3)
@@ -53,6 +53,6 @@ def test_portrait(tmp_path, body_file):
 def test_mistakes_are_explained_before_anything_is_computed(tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DiffSignError) as error:
-        runner.invoke(app, ["demo-signer", *arguments], catch_exceptions=False)
+        runner.invoke(app, ["synthetic-signer", *arguments], catch_exceptions=False)
     assert words in str(error.value)
     assert not list(tmp_path.iterdir())
