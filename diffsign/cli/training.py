@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.cli.renamed import Commands
+from diffsign.cli.renamed import FORMER_COMMANDS, Commands
 from diffsign.config.training import MeasureSettings, TrainDataSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from diffsign.synthetic.truth import Recipe
 
 train = Commands(
     no_args_is_help=True,
-    help="Train the demo diffusion family: data, then text, vae and clip, then diffusion, then export. "
-    "Every part goes on from its last checkpoint when it is run again.",
+    help="Train the demo family, the small diffusion model that ships, from nothing (no other family): data, then "
+    "text, vae and clip, then diffusion, then export. Every part goes on from its last checkpoint when run again.",
 )
-app.add_typer(train, name="train")
+FORMER_COMMANDS["train"] = "train-demo"
+app.add_typer(train, name="train-demo")
 
-Data = Annotated[Path, typer.Argument(help="Folder of frames that `diffsign train data` wrote.")]
+Data = Annotated[Path, typer.Argument(help="Folder of frames that `diffsign train-demo data` wrote.")]
 Work = Annotated[Path, typer.Argument(help="Folder of checkpoints and logs.")]
 
 
@@ -32,33 +36,29 @@ def data_command(
     *,
     settings: TrainDataSettings,
 ) -> None:
-    """Make the frames that training colours: signers of the demo signer's phrases, seen by cameras of all kinds."""
+    """Make the frames that training colours: the synthetic signer's phrases on bodies of all kinds."""
     from diffsign.body.model import load_body
     from diffsign.config.control import PoseControlSettings
     from diffsign.config.synthetic import SyntheticSettings
     from diffsign.control.pose import skeletons_of_motion
-    from diffsign.progress import track
     from diffsign.synthetic.signer import perform
-    from diffsign.training.data import save_shard
-    from diffsign.training.shards import make_shard, retarget
+    from diffsign.training.frames import write_frames
 
     model = load_body(body)
-    for seed in track(range(settings.seed, settings.seed + settings.people), "signers"):
-        folder = out / f"shard-{seed:05d}"
-        if folder.exists():
-            continue
-        recipe = perform(SyntheticSettings(seed=seed, seconds=settings.seconds, fps=12)).truth.recipe
-        assert recipe is not None
-        scene = retarget(model, recipe.rotvecs, recipe.actions, settings.frames, seed)
-        skeletons = skeletons_of_motion(scene.motion, model, PoseControlSettings())
-        save_shard(folder, make_shard(model, scene, skeletons))
-    typer.echo(f"{out}: {len(list(out.glob('shard-*')))} signers.")
+
+    def performance(seed: int) -> Recipe:
+        return perform(SyntheticSettings(seed=seed, seconds=settings.seconds, fps=12)).moments
+
+    count = write_frames(
+        out, model, settings, performance, lambda motion: skeletons_of_motion(motion, model, PoseControlSettings())
+    )
+    typer.echo(f"{out}: {count} signers.")
 
 
 def _run(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
-    from diffsign.training.stage import train_part
+    from diffsign.training.stage import Inputs, Outputs, run
 
-    train_part(part, data, work, settings)
+    typer.echo(run(Inputs(data), Outputs(work), settings, part=part))
 
 
 @train.command("start")
@@ -124,12 +124,12 @@ def export_command(
 def measure_command(
     folder: Annotated[Path, typer.Argument(help="Folder of the family.")],
     data: Data,
-    out: Annotated[Path, typer.Argument(help="Figures to write (.json); a grid of pictures is put beside it (.png).")],
+    out: Annotated[Path, typer.Argument(help="Metrics to write (.json); a grid of pictures is put beside it (.png).")],
     *,
     settings: MeasureSettings,
 ) -> None:
     """Draw signers in poses that training did not see, and measure whether words, pictures and hands are there."""
     from diffsign.training.measure import measure_family
 
-    figures = measure_family(folder, data, out, settings)
-    typer.echo(json.dumps(figures, indent=2))
+    metrics = measure_family(folder, data, out, settings)
+    typer.echo(json.dumps(metrics, indent=2))

@@ -1,4 +1,4 @@
-"""Settings of ``diffsign train``."""
+"""Settings of ``diffsign train-demo``."""
 
 from typing import Literal
 

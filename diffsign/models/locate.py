@@ -97,7 +97,7 @@ class Finder:
         if weights.id.startswith(PACKAGE):
             root = Path(str(resources.files("diffsign"))) / weights.id.removeprefix(PACKAGE)
             if not root.is_dir():
-                reason = "this copy of DiffSign does not carry it (`diffsign train` makes it)"
+                reason = "this copy of DiffSign does not carry it (`diffsign train-demo` makes it)"
                 raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
             return Location(root)
         path = Path(weights.id).expanduser()

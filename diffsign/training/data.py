@@ -59,7 +59,7 @@ class TrainingFrames:
     """The frames of a data folder, as the training draws them.
 
     Args:
-        folder: written by ``diffsign train data``.
+        folder: written by ``diffsign train-demo data``.
         seeds: of the signers to take; all by default.
 
     Raises:
@@ -71,7 +71,7 @@ class TrainingFrames:
         if seeds is not None:
             shards = [path for path in shards if int(path.name.removeprefix("shard-")) in seeds]
         if not shards:
-            raise DiffSignError(f"'{folder}' holds no training frames; make them with `diffsign train data`.")
+            raise DiffSignError(f"'{folder}' holds no training frames; make them with `diffsign train-demo data`.")
         self.arrays = [
             {f.name: np.load(shard / f"{f.name}.npy", mmap_mode="r") for f in fields(GBuffer)} for shard in shards
         ]

@@ -30,7 +30,7 @@ def export_family(work: str | Path, folder: str | Path, stand_in: bool = False) 
     absent = [part for part in PARTS if not (work / f"{part}.pt").exists()]
     if absent:
         raise DiffSignError(
-            f"'{work}' has no checkpoint of {', '.join(absent)}; run `diffsign train {absent[0]}` first."
+            f"'{work}' has no checkpoint of {', '.join(absent)}; run `diffsign train-demo {absent[0]}` first."
         )
     family = build_family()
     steps = {

@@ -100,19 +100,13 @@ def save_family(folder: str | Path, family: DemoFamily, card: dict[str, object])
     return folder
 
 
-def write_family(folder: str | Path, seed: int = 0) -> Path:
-    """Write an untrained family: everything of the trained one but what it has learned.
-
-    It loads and runs as the trained one does and draws noise; ``diffsign.json`` says ``"trained": false``.
-    """
-    return save_family(folder, build_family(seed), {"family": "demo", "trained": False, "seed": seed})
-
-
 def read_card(folder: str | Path) -> dict:
     """Return what the family in ``folder`` says of itself."""
     path = Path(folder) / CARD_FILE
     if not path.exists():
-        raise DiffSignError(f"'{folder}' holds no demo family ({CARD_FILE} is missing); write one with diffsign train.")
+        raise DiffSignError(
+            f"'{folder}' holds no demo family ({CARD_FILE} is missing); see `diffsign train-demo --help`."
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -1,7 +1,8 @@
-"""Train one part of the family from files, in one process or in several."""
+"""Train one part of the demo family from frames, in one process or in several."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from diffsign.config.training import TrainSettings
@@ -24,12 +25,29 @@ TRAINERS = {
 }
 
 
-def _train(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
-    TRAINERS[part](build_family(settings.seed), TrainingFrames(data), work, settings)
+@dataclass(frozen=True)
+class Inputs:
+    """What is read: a folder of frames that ``diffsign train-demo data`` wrote."""
+
+    frames: Path
 
 
-def train_part(part: str, data: Path, work: Path, settings: TrainSettings) -> None:
-    """Train ``vae``, ``clip`` or ``diffusion``; goes on from the checkpoint in ``work`` if there is one.
+@dataclass(frozen=True)
+class Outputs:
+    """What is written: a folder of checkpoints and logs, gone on from if they are there."""
+
+    work: Path
+
+
+def _train(part: str, frames: Path, work: Path, settings: TrainSettings) -> None:
+    TRAINERS[part](build_family(settings.seed), TrainingFrames(frames), work, settings)
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: TrainSettings, *, part: str) -> str:
+    """Train one part, a key of :data:`TRAINERS`; go on from its checkpoint if there is one.
+
+    Returns:
+        Where the checkpoint is.
 
     Raises:
         DiffSignError: if there are no frames, a part that this one needs is not trained, or a GPU is asked to be
@@ -37,7 +55,9 @@ def train_part(part: str, data: Path, work: Path, settings: TrainSettings) -> No
     """
     if settings.processes > 1 and device_of(settings).type != "cpu":
         raise DiffSignError("processes is for training on a CPU; give --processes 1 or --device cpu.")
+    work = outputs.work
     work.mkdir(parents=True, exist_ok=True)
     # the encoder is computed once, before processes start to look for it
-    use_encoder(build_family(settings.seed), TrainingFrames(data), work, settings.seed)
-    in_processes(settings.processes, _train, part, data, work, settings)
+    use_encoder(build_family(settings.seed), TrainingFrames(inputs.frames), work, settings.seed)
+    in_processes(settings.processes, _train, part, inputs.frames, work, settings)
+    return f"{work / f'{part}.pt'}: {part} of the demo family."

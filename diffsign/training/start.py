@@ -29,7 +29,7 @@ def start_from(folder: str | Path, work: str | Path) -> list[str]:
     """Write the checkpoints of a family's parts as if each had just begun with its weights.
 
     Args:
-        folder: a family that ``diffsign train export`` wrote.
+        folder: a family that ``diffsign train-demo export`` wrote.
         work: folder of checkpoints; what is trained there already is refused, not overwritten.
 
     Returns:

@@ -28,7 +28,7 @@ def test_shards_come_back_as_they_were(frames, plain_gbuffer):
 
 
 def test_no_frames_is_one_sentence(tmp_path):
-    with pytest.raises(DiffSignError, match="diffsign train data"):
+    with pytest.raises(DiffSignError, match="diffsign train-demo data"):
         TrainingFrames(tmp_path)
 
 

@@ -10,12 +10,14 @@ from PIL import Image
 
 from diffsign.training.architecture import CONTROLS, build_family, cosine_basis, linear_encoder
 from diffsign.training.attributes import Attributes, caption, vocabulary
-from diffsign.training.layout import load_family, read_card, write_family
+from diffsign.training.layout import load_family, read_card, save_family
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_family(tmp_path_factory.mktemp("family") / "demo", seed=3)
+    """An untrained family: everything of the trained one but what it has learned."""
+    card = {"family": "demo", "trained": False, "seed": 3}
+    return save_family(tmp_path_factory.mktemp("family") / "demo", build_family(3), card)
 
 
 def pipeline(folder):
