@@ -114,16 +114,14 @@ rule generate:
 
 
 rule join:
-    """Join the chunks of a clip and put the sound back."""
+    """Join the chunks of a clip."""
     input:
         chunks=gather.chunks(
             f"{RESULTS}/signers/{{{{signer}}}}/{{{{video}}}}/chunks/{{scatteritem}}.mkv"
         ),
         source=f"{RESULTS}/videos/{{video}}/clip.mkv",
-        audio=f"{RESULTS}/videos/{{video}}/audio.mka",
     output:
         clip=ensure(f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv", non_empty=True),
-        preview=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
     log:
         f"{LOGS}/signers/{{signer}}/{{video}}/join.log",
     benchmark:
@@ -135,8 +133,55 @@ rule join:
         mem_mb=2000,
         runtime=30,
     shell:
-        "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} --audio {input.audio:q}"
-        " --preview {output.preview:q} > {log:q} 2>&1"
+        "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} > {log:q} 2>&1"
+
+
+rule certificate:
+    """Make the project's own certificate, where the config names none."""
+    output:
+        certificate=f"{RESOURCES}/credentials/certificate.pem",
+        key=f"{RESOURCES}/credentials/key.pem",
+    log:
+        f"{LOGS}/certificate.log",
+    benchmark:
+        f"{BENCHMARKS}/certificate.tsv"
+    conda:
+        "../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    shell:
+        "python -m diffsign certificate {output.certificate:q} {output.key:q} > {log:q} 2>&1"
+
+
+rule mark:
+    """Write the film of a result: sound, a notice that it is synthetic, signed content credentials."""
+    input:
+        clip=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv",
+        audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+        manifest=lambda wildcards: signer(wildcards).manifest,
+        conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+        certificate=PROJECT.certificate,
+    output:
+        film=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
+    log:
+        f"{LOGS}/signers/{{signer}}/{{video}}/mark.log",
+    benchmark:
+        f"{BENCHMARKS}/signers/{{signer}}/{{video}}/mark.tsv"
+    conda:
+        "../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: signer(wildcards).mark_flags(),
+    shell:
+        "python -m diffsign mark {input.clip:q} {output.film:q} --audio {input.audio:q} --motion {input.motion:q}"
+        " --manifest {input.manifest:q} --conditioning {input.conditioning:q} --video {wildcards.video:q}"
+        " --signer {wildcards.signer:q} {params.settings:q} > {log:q} 2>&1"
 
 
 use rule detect_avatar as detect_signer with:

@@ -66,6 +66,7 @@ from diffsign.cli import (  # noqa: E402
     clean,  # noqa: F401
     config,  # noqa: F401
     control,  # noqa: F401
+    credentials,  # noqa: F401
     detect,  # noqa: F401
     encode,  # noqa: F401
     evaluate,  # noqa: F401

@@ -46,6 +46,16 @@ class Project:
         """Controls that some signer's family follows, sorted."""
         return sorted({name for signer in self.signers for name in self.signer(signer).controls})
 
+    @property
+    def certificate(self) -> list[str]:
+        """Certificate and key that sign films; none where films are not signed."""
+        credentials = self.config.credentials
+        if not credentials.signed:
+            return []
+        if credentials.certificate is not None and credentials.key is not None:
+            return [credentials.certificate, credentials.key]
+        return [f"{self.config.resources}/credentials/{name}.pem" for name in ("certificate", "key")]
+
     def video(self, name: str) -> Video:
         """Return one video of the sheet."""
         return Video(self, self.videos[name])
@@ -222,6 +232,13 @@ class Signer:
         """Return the controls of a video, and the settings."""
         clips = self.control_clips(video)
         return [*(f"--{name}={path}" for name, path in clips.items()), *to_flags(self.settings)]
+
+    def mark_flags(self) -> list[str]:
+        """Return what the film of a result says of itself."""
+        pair = dict(zip(("certificate", "key"), self.project.certificate, strict=False))
+        settings = self.project.config.credentials.model_copy(update=pair)
+        generation = json.dumps(self.settings.model_dump(mode="json"))
+        return [*given(consent=self.row.consent, generation=generation), *to_flags(settings)]
 
     def evaluate_flags(self, video: str) -> list[str]:
         """Return what source and signer are in words and pictures, and the config's flags."""

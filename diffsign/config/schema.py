@@ -14,6 +14,7 @@ from pydantic import Field
 from diffsign.config.clean import CleanSettings
 from diffsign.config.colour import require_background
 from diffsign.config.control import ControlSettings
+from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.detect import DetectSettings
 from diffsign.config.evaluate import EvaluateSettings
 from diffsign.config.family import ControlName, Family, family_named, resolve_families
@@ -75,6 +76,7 @@ class Config(Settings):
     )
     generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
+    credentials: CredentialsSettings = Field(CredentialsSettings(), description="What a film says of itself.")
     report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
 
     def family_of(self, signer: SignerRow) -> str:

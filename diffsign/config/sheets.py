@@ -104,6 +104,11 @@ class SignerRow(Settings):
     background: InputPath | None = Field(
         None, description="Colour or picture behind the signer; by default the config's."
     )
+    real_person: Literal["yes", "no"] = Field("no", description="Whether the pictures show a real person: yes or no.")
+    consent: str | None = Field(
+        None,
+        description="By whose leave the person's pictures are used, and where that is kept; travels with the film.",
+    )
     lora: list[str] = Field(
         default=[],
         description="LoRAs, separated by ';': subjects of the config or LoRAs of the family, as name or name:scale.",
@@ -128,6 +133,8 @@ class SignerRow(Settings):
     def _described(self) -> SignerRow:
         if not self.image and not self.text and not self.lora:
             raise ValueError("a signer needs an image, a text, or both (or a lora that is a subject)")
+        if self.real_person == "yes" and self.consent is None:
+            raise ValueError("pictures of a real person need that person's consent; state it in the column 'consent'")
         if self.region and len(self.region) != len(self.image):
             raise ValueError(f"there are {len(self.region)} regions for {len(self.image)} pictures; give one for each")
         return self
