@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffsign.models.fetch import fetch_family
 
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.family import family_named, resolve_families
@@ -15,6 +14,7 @@ from diffsign.credentials import certificate, mark
 from diffsign.credentials import inspect as inspection
 from diffsign.credentials.inspect import container_metadata
 from diffsign.errors import DiffSignError
+from diffsign.fetch.stage import fetch_family
 from diffsign.records.clip import iter_clip, probe_clip, write_clip
 from diffsign.records.conditioning import Conditioning, save_conditioning
 from diffsign.records.ffmpeg import ffmpeg_binary
