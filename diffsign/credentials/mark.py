@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,7 +21,7 @@ from diffsign.files import atomic, temporary_beside
 from diffsign.progress import track
 from diffsign.records.clip import iter_clip, probe_clip, write_clip
 from diffsign.records.conditioning import load_conditioning
-from diffsign.records.ffmpeg import REPRODUCIBLE, ffmpeg_command, why_it_ended
+from diffsign.records.ffmpeg import REPRODUCIBLE, compiled, options, why_it_ended
 from diffsign.records.manifest import load_manifest
 
 #: What the container says to those who read no credentials.
@@ -142,11 +143,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: CredentialsSettings, *, thre
 def _describe(film: Path, out: Path, title: str, stated: dict[str, Any]) -> None:
     """Copy a film with its title and the statement in the container's metadata."""
     said = {"title": title, "comment": NOTICE, "description": json.dumps(stated, ensure_ascii=False, sort_keys=True)}
-    command = ffmpeg_command(
-        *("-protocol_whitelist", "file", "-i", film.absolute(), "-map", "0", "-c", "copy", *REPRODUCIBLE),
-        *(part for name, value in said.items() for part in ("-metadata", f"{name}={value}")),
-        *("-movflags", "+faststart", out.absolute()),
-    )
+    container = {"metadata": [f"{name}={value}" for name, value in said.items()], "movflags": "+faststart"}
+    source = ffmpeg.input(str(film.absolute()), protocol_whitelist="file")
+    command = compiled(source.output(str(out.absolute()), map=0, c="copy", **options(*REPRODUCIBLE), **container))
     finished = processes.run(command)
     if finished.returncode:
         raise DiffSignError(f"ffmpeg could not write '{out}': {why_it_ended(finished.returncode, finished.stderr)}.")

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import av
 import av.error
+import ffmpeg
 import numpy as np
 
 from diffsign import processes
@@ -30,9 +31,11 @@ from diffsign.records.ffmpeg import (
     LOSSLESS,
     REPRODUCIBLE,
     VIEWING,
+    compiled,
     ffmpeg_command,
     ffmpeg_version,
     first_complaint,
+    options,
     why_it_ended,
 )
 from diffsign.records.matroska import find_damage
@@ -184,15 +187,13 @@ def _add_sound(pictures: Path, audio: Path, target: Path, seconds: Fraction) -> 
 
     The length is given: left to itself (``-shortest``), ffmpeg before 9.0 never ends where silence is appended.
     """
-    command = ffmpeg_command(
-        *("-protocol_whitelist", "file", "-i", pictures.absolute()),
-        *(*LOCAL_FILE, "-i", audio.absolute(), "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac"),
-        *("-af", "apad", "-t", f"{float(seconds):.6f}", "-movflags", "+faststart", "-threads", "1"),
-        *REPRODUCIBLE,
-        *provenance("color"),
-        target.absolute(),
+    streams = (
+        ffmpeg.input(str(pictures.absolute()), protocol_whitelist="file")["v:0"],
+        ffmpeg.input(str(audio.absolute()), **options(*LOCAL_FILE))["a:0"],
     )
-    finished = processes.run(command)
+    encoding = {"c:v": "copy", "c:a": "aac", "af": "apad", "t": f"{float(seconds):.6f}", "movflags": "+faststart"}
+    said = options(*REPRODUCIBLE, *provenance("color"))
+    finished = processes.run(compiled(ffmpeg.output(*streams, str(target.absolute()), threads=1, **encoding, **said)))
     return why_it_ended(finished.returncode, finished.stderr) if finished.returncode else None
 
 
@@ -233,14 +234,15 @@ class ClipWriter:
     def _command(self, target: Path) -> list[str]:
         height, width = self.shape[:2]
         piped, stored = _PIXELS[self.kind]
-        if self.path.suffix == ".mp4":
-            encoder = ("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", *VIEWING)
-        else:
-            encoder = (*LOSSLESS, "-pix_fmt", stored)
-        return ffmpeg_command(
-            *("-f", "rawvideo", "-pix_fmt", piped, "-s", f"{width}x{height}", "-framerate", str(exact_rate(self.fps))),
-            *("-i", "pipe:0", *encoder, *REPRODUCIBLE, *provenance(self.kind), target.absolute()),
+        pipe = ffmpeg.input(
+            "pipe:0", format="rawvideo", pix_fmt=piped, s=f"{width}x{height}", framerate=str(exact_rate(self.fps))
         )
+        if self.path.suffix == ".mp4":
+            encoder = {"vf": "pad=ceil(iw/2)*2:ceil(ih/2)*2", **options(*VIEWING)}
+        else:
+            encoder = {**options(*LOSSLESS), "pix_fmt": stored}
+        said = options(*REPRODUCIBLE, *provenance(self.kind))
+        return compiled(ffmpeg.output(pipe, str(target.absolute()), **encoder, **said))
 
     def __enter__(self) -> ClipWriter:
         with ExitStack() as files:

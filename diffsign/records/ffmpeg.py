@@ -6,6 +6,7 @@ import os
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -67,6 +68,17 @@ def ffmpeg_version() -> str:
 def ffmpeg_command(*arguments: str | Path) -> list[str]:
     """Return a command of the chosen ffmpeg that overwrites its output and says nothing but errors."""
     return [ffmpeg_binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y", *map(str, arguments)]
+
+
+def options(*flags: str) -> dict[str, str]:
+    """Return ``-name value`` pairs as the keyword options of ``ffmpeg-python``."""
+    return {name.removeprefix("-"): value for name, value in zip(flags[::2], flags[1::2], strict=True)}
+
+
+def compiled(stream: Any) -> list[str]:
+    """Return the command of an ``ffmpeg-python`` graph, run as :func:`ffmpeg_command` runs its arguments."""
+    quiet = stream.global_args("-hide_banner", "-nostdin", "-loglevel", "error")
+    return quiet.overwrite_output().compile(cmd=ffmpeg_binary())
 
 
 def _lines(stderr: bytes | str | None) -> list[str]:
