@@ -143,9 +143,13 @@ def run(inputs: Inputs, outputs: Outputs, settings: CredentialsSettings, *, thre
 def _describe(film: Path, out: Path, title: str, stated: dict[str, Any]) -> None:
     """Copy a film with its title and the statement in the container's metadata."""
     said = {"title": title, "comment": NOTICE, "description": json.dumps(stated, ensure_ascii=False, sort_keys=True)}
-    container = {"metadata": [f"{name}={value}" for name, value in said.items()], "movflags": "+faststart"}
+    container = {f"metadata:g:{n}": f"{name}={value}" for n, (name, value) in enumerate(said.items())}
     source = ffmpeg.input(str(film.absolute()), protocol_whitelist="file")
-    command = compiled(source.output(str(out.absolute()), map=0, c="copy", **options(*REPRODUCIBLE), **container))
+    command = compiled(
+        source.output(
+            str(out.absolute()), map=0, c="copy", movflags="+faststart", **options(*REPRODUCIBLE), **container
+        )
+    )
     finished = processes.run(command)
     if finished.returncode:
         raise DiffSignError(f"ffmpeg could not write '{out}': {why_it_ended(finished.returncode, finished.stderr)}.")
