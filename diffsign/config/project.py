@@ -235,7 +235,7 @@ class Signer:
 
     def mark_flags(self) -> list[str]:
         """Return what the film of a result says of itself."""
-        pair = dict(zip(("certificate", "key"), self.project.certificate, strict=False))
+        pair: dict[str, str] = dict(zip(("certificate", "key"), self.project.certificate, strict=False))
         settings = self.project.config.credentials.model_copy(update=pair)
         generation = json.dumps(self.settings.model_dump(mode="json"))
         return [*given(consent=self.row.consent, generation=generation), *to_flags(settings)]
