@@ -31,6 +31,9 @@ def evaluate(
     reference: Annotated[list[Path] | None, typer.Option(help="Picture of the signer; may be repeated.")] = None,
     video: Annotated[str, typer.Option(help="Name of the video in tables.")] = "video",
     signer: Annotated[str, typer.Option(help="Name of the signer in tables.")] = "signer",
+    skeleton: Annotated[
+        bool, typer.Option("--skeleton", help="The source is no film but a clip of its skeleton (.pose file, text).")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as there are cores.")] = None,
     settings: EvaluateSettings,
 ) -> None:
@@ -51,5 +54,6 @@ def evaluate(
         references=tuple(reference or ()),
         video=video,
         signer=signer,
+        skeleton=skeleton,
     )
     typer.echo(run(inputs, Outputs(metrics), settings, threads=threads or os.cpu_count() or 1))

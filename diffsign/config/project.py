@@ -243,7 +243,8 @@ class Signer:
     def evaluate_flags(self, video: str) -> list[str]:
         """Return what source and signer are in words and pictures, and the config's flags."""
         words = given(source_text=self.project.videos[video].caption, signer_text=self.row.text)
-        return [*repeated("--reference", self.row.image), *words, *to_flags(self.project.config.evaluate)]
+        skeleton = [] if self.project.videos[video].filmed else ["--skeleton"]
+        return [*repeated("--reference", self.row.image), *words, *skeleton, *to_flags(self.project.config.evaluate)]
 
 
 def load_project(values: dict[str, Any], where: str = "config") -> Project:

@@ -23,11 +23,21 @@ from diffsign.evaluate.on_pictures import NO_CLIP, likeness, similarities, stead
 from diffsign.records.clip import ClipInfo, probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.manifest import Manifest, is_untrained, load_manifest
-from diffsign.records.metrics import Evaluation, save_metrics, to_series
+from diffsign.records.metrics import Evaluation, Metric, save_metrics, to_series
 from diffsign.records.picture import read_picture
 from diffsign.records.shots import shot_starts
 
 log = logging.getLogger(__name__)
+
+#: Metrics that look at the source's pictures.
+OF_SOURCE_PICTURES = (
+    "ssim_successive_source",
+    "ssim_successive_border_source",
+    "fid",
+    "fid_released",
+    "kid",
+    "directional_similarity",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Inputs:
         references: pictures that describe the signer.
         video: name of the video.
         signer: name of the signer.
+        skeleton: whether the source is no film but a clip of its skeleton, as of a ``.pose`` file or a text.
     """
 
     result: Path
@@ -63,6 +74,7 @@ class Inputs:
     references: tuple[Path, ...] = field(default=())
     video: str = "video"
     signer: str = "signer"
+    skeleton: bool = False
 
     @property
     def kind(self) -> str:
@@ -121,6 +133,12 @@ def _log_sizes(paths: dict[str, Path], info: ClipInfo) -> None:
             )
 
 
+def without_film(metrics: dict[str, Metric]) -> dict[str, Metric]:
+    """Take away the values that compare with the pictures of a source that has none; keypoints are compared."""
+    reason = "the source is no film; its clip shows the skeleton of its keypoints"
+    return {name: Metric(reason=reason) if name in OF_SOURCE_PICTURES else metric for name, metric in metrics.items()}
+
+
 def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
     """Measure one result.
 
@@ -153,6 +171,10 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
     series = {f"ssim_successive_{name}": values for name, values in measured.ssim.items()}
     series |= {f"warping_error_{name}": values for name, values in measured.warping.items()}
     series |= on_keypoints | on_embeddings
+    metrics = readable | steadiness(measured) | likeness(measured, network and network.name) | similar
+    if inputs.skeleton:
+        metrics = without_film(metrics)
+        series = {name: values for name, values in series.items() if name not in OF_SOURCE_PICTURES}
     packages = {module.__name__: str(module.__version__) for module in (torch, transformers, cv2, np)}
     return Evaluation(
         video=inputs.video,
@@ -166,7 +188,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
         height=info.height,
         source_text=inputs.source_text,
         signer_text=inputs.signer_text,
-        metrics=readable | steadiness(measured) | likeness(measured, network and network.name) | similar,
+        metrics=metrics,
         series={name: to_series(values) for name, values in series.items()},
         versions={"diffsign": __version__, **packages},
     )

@@ -16,7 +16,7 @@ from diffsign.evaluate.frames import Measured
 from diffsign.evaluate.networks import CLIPEncoder
 from diffsign.evaluate.on_pictures import likeness
 from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
-from diffsign.evaluate.stage import Inputs, evaluate
+from diffsign.evaluate.stage import OF_SOURCE_PICTURES, Inputs, evaluate
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.keypoints import save_keypoints
 from diffsign.records.metric_definitions import METRIC_DEFINITIONS
@@ -267,3 +267,14 @@ def test_a_metric_without_a_definition_is_not_written(metrics: Evaluation, tmp_p
     odd = metrics.model_copy(update={"metrics": {"odd": Metric(value=1.0, frames=1)}})
     with pytest.raises(ValueError, match="odd"):
         save_metrics(tmp_path / "m.json", odd)
+
+
+def test_a_source_that_is_no_film_is_compared_by_its_keypoints_alone(
+    metrics: Evaluation, files: dict[str, Path]
+) -> None:
+    posed = run(files, skeleton=True)
+    lost = {name for name, metric in metrics.metrics.items() if metric.value != posed.metrics[name].value}
+    assert lost == {name for name in OF_SOURCE_PICTURES if metrics.metrics[name].value is not None}
+    assert all("skeleton" in (posed.metrics[name].reason or "") for name in OF_SOURCE_PICTURES)
+    assert posed.metrics["hands_pck_source"].value is not None
+    assert "ssim_successive_source" not in posed.series
