@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,8 +11,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from diffsign.config.family import parse_lora
 from diffsign.config.renamed import former_names, renamed
 from diffsign.config.settings import InputPath, Settings, parse
+from diffsign.config.table import Line, read_table
 from diffsign.errors import DiffSignError, nearest
-from diffsign.files import require_file
 
 #: Ids become folder names and Snakemake wildcards.
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -150,56 +149,73 @@ class SignerRow(Settings):
         return "multimodal" if self.image and self.text else "image" if self.image else "text"
 
 
+def _is_comment(line: Line, header: list[str], id_column: str) -> bool:
+    """Tell whether a line that begins with ``#`` is a comment: where its id column holds an id, it is a row."""
+    if not line.cells[0].startswith("#"):
+        return False
+    place = header.index(id_column) if id_column in header else 0
+    return place == 0 or place >= len(line.cells) or not re.fullmatch(ID_PATTERN, line.cells[place])
+
+
+def _header(path: Path, cells: tuple[str, ...], model: type[Settings]) -> list[str]:
+    """Return the columns under present names, "" for blank ones."""
+    known, named = list(model.model_fields), [name for name in cells if name]
+    if len(set(named)) != len(named):
+        raise DiffSignError(f"sheet '{path}': a column is named twice.")
+    present = dict(zip(named, renamed(dict.fromkeys(named), former_names(model), f"sheet '{path}'"), strict=True))
+    for column in present.values():
+        if column not in known:
+            hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
+            raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
+    return [present.get(name, "") for name in cells]
+
+
+def _values(line: Line, header: list[str], where: str) -> dict[str, str]:
+    """Return the cells of a row that are not empty by their columns."""
+    for place, cell in enumerate(line.cells):
+        if cell and (place >= len(header) or not header[place]):
+            raise DiffSignError(
+                f"{where}: column {place + 1} has '{cell}' in it, but no name in the header: there are "
+                f"{len(line.cells)} cells for {len(header)} columns."
+            )
+    return {name: cell for name, cell in zip(header, line.cells, strict=False) if cell}
+
+
 def read_sheet(path: str | Path, model: type[Row]) -> dict[str, Row]:
-    """Read a tab-separated sheet with one header line.
+    """Read a sheet with one header line: tab-separated text, ``.csv`` or ``.xlsx`` (:mod:`diffsign.config.table`).
 
     Args:
-        path: the sheet. Empty cells are absent; lines that are empty or begin with ``#`` are skipped.
+        path: the sheet. Empty cells are absent; lines that are empty or begin with ``#`` are skipped (a line whose
+            first column is not the id, and whose id is there, is a row all the same).
         model: the row's model; its first field is the id.
 
     Returns:
         Rows by id, in the sheet's order.
 
     Raises:
-        DiffSignError: naming the sheet and the line, for an unknown or missing column, a row of
-            another length, a value out of range, a repeated id, or a sheet without rows.
+        DiffSignError: naming the sheet, the row and the column, for an unknown or missing column, a cell without a
+            column, a value out of range, a repeated id, or a sheet without rows.
     """
-    path = require_file(path, "sheet")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DiffSignError(
-            f"sheet '{path}' is not UTF-8 text ({error.reason}); save it as tab-separated text."
-        ) from error
-    numbered = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    lines = list(csv.reader((line for _, line in numbered), delimiter="\t"))
-    if not lines:
+    path, id_column = Path(path), next(iter(model.model_fields))
+    lines = read_table(path)
+    first = next((place for place, line in enumerate(lines) if not line.cells[0].startswith("#")), None)
+    if first is None:
         raise DiffSignError(
             f"sheet '{path}' is empty; its first line must name the columns {', '.join(model.model_fields)}."
         )
-    known, columns = list(model.model_fields), [name.strip() for name in lines[0]]
-    if len(set(columns)) != len(columns):
-        raise DiffSignError(f"sheet '{path}': a column is named twice.")
-    header = list(renamed(dict.fromkeys(columns), former_names(model), f"sheet '{path}'"))
-    for column in header:
-        if column not in known:
-            hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
-            raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
+    header = _header(path, lines[first].cells, model)
     rows: dict[str, Row] = {}
     taken: set[str] = set()
-    for (number, _), cells in zip(numbered[1:], lines[1:], strict=True):
-        where = f"sheet '{path}', line {number}"
-        if len(cells) > len(header):
-            raise DiffSignError(
-                f"{where}: {len(cells)} cells for {len(header)} columns; cells are separated by one tab."
-            )
-        values = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
-        row = parse(model, values, where)
-        key = getattr(row, known[0])
+    for line in lines[first + 1 :]:
+        if _is_comment(line, header, id_column):
+            continue
+        where = f"sheet '{path}', row {line.number}"
+        row = parse(model, _values(line, header, where), where)
+        key: str = getattr(row, id_column)
         if key.lower() in taken:
-            raise DiffSignError(f"{where}: the {known[0]} '{key}' appears twice (ids differ by more than their case).")
+            raise DiffSignError(f"{where}: the {id_column} '{key}' appears twice (ids differ by more than their case).")
         taken.add(key.lower())
         rows[key] = row
     if not rows:
-        raise DiffSignError(f"sheet '{path}' has a header but no rows; add one line for each {known[0]}.")
+        raise DiffSignError(f"sheet '{path}' has a header but no rows; add one line for each {id_column}.")
     return rows

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffsign.config.personalize import PersonalizeSettings
-from diffsign.files import atomic
 from diffsign.models.device import use_threads
 from diffsign.personalize.subject import TrainingSubject
 from diffsign.personalize.training import Personalization
 from diffsign.records.manifest import load_manifest
+from diffsign.records.tensors import save_tensors
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,10 @@ def run(inputs: Inputs, outputs: Outputs, settings: PersonalizeSettings, *, thre
     Raises:
         DiffSignError: if a picture cannot be read, the prompts are the same, or the family lacks a part.
     """
-    from safetensors.torch import save_file
-
     use_threads(threads)
     subject = TrainingSubject.of(inputs.pictures, inputs.instance_prompt, inputs.class_prompt)
     training = Personalization(load_manifest(inputs.manifest), subject, outputs.lora.with_suffix(""), settings)
     tensors = training.train()
     metadata = {"format": "pt", "words": inputs.instance_prompt, "class_words": inputs.class_prompt}
-    with atomic(outputs.lora) as temporary:
-        save_file(tensors, temporary, metadata)
+    save_tensors(outputs.lora, tensors, metadata)
     return f"{outputs.lora}: {outputs.lora.stat().st_size / 1e6:.1f} MB; called by '{inputs.instance_prompt}'."

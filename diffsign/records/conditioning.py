@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diffsign.errors import DiffSignError
-from diffsign.files import atomic, require_file
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from diffsign.config.sheets import Region
+from diffsign.errors import DiffSignError, explain_validation
+from diffsign.records.tensors import checksum_of, load_tensors, save_tensors
 
 if TYPE_CHECKING:
     import torch
 
-    from diffsign.config.sheets import Region
-
-FORMAT, VERSION = "diffsign-conditioning", 2
+FORMAT, VERSION = "diffsign-conditioning", 3
 
 
 @dataclass(frozen=True)
@@ -76,40 +78,74 @@ _TENSORS = (
     "image_embeds",
     "negative_image_embeds",
 )
-_WORDS = ("family", "prompt", "negative", "worded", "images", "regions")
+
+
+class _Words(BaseModel):
+    """The part of a conditioning that is no tensor."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    family: str
+    prompt: str
+    negative: str
+    worded: bool
+    images: list[str]
+    regions: list[Region] = []
+    loras: list[LoRA] = []
 
 
 def save_conditioning(path: str | Path, conditioning: Conditioning) -> None:
     """Write embeddings as safetensors; words and picture names go into its metadata."""
-    from safetensors.torch import save_file
+    tensors = {name: getattr(conditioning, name) for name in _TENSORS if getattr(conditioning, name) is not None}
+    values = {name: getattr(conditioning, name) for name in _Words.model_fields}
+    words = json.dumps(values | {"loras": [asdict(lora) for lora in conditioning.loras]}, ensure_ascii=False)
+    metadata = {"format": FORMAT, "version": str(VERSION), "signer": words, "checksum": checksum_of(tensors, words)}
+    save_tensors(path, tensors, metadata)
 
-    tensors = {name: getattr(conditioning, name) for name in _TENSORS}
-    words = {name: getattr(conditioning, name) for name in _WORDS}
-    words["loras"] = [asdict(lora) for lora in conditioning.loras]
-    metadata = {"format": FORMAT, "version": str(VERSION), "signer": json.dumps(words, ensure_ascii=False)}
-    with atomic(path) as temporary:
-        save_file({k: v.contiguous() for k, v in tensors.items() if v is not None}, str(temporary), metadata)
+
+def _check_tensors(tensors: Mapping[str, torch.Tensor], where: str) -> None:
+    for name in ("prompt_embeds", "negative_prompt_embeds"):
+        if name not in tensors:
+            raise DiffSignError(f"{where}: '{name}' is missing; run diffsign encode again.")
+    for name, tensor in tensors.items():
+        if name not in _TENSORS:
+            raise DiffSignError(f"{where}: '{name}' is no part of a conditioning; run diffsign encode again.")
+        other = name.removeprefix("negative_") if name.startswith("negative_") else f"negative_{name}"
+        if other not in tensors or tensors[other].shape[2:] != tensor.shape[2:] or len(tensor) != 1:
+            raise DiffSignError(f"{where}: '{name}' and '{other}' do not fit together; run diffsign encode again.")
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise DiffSignError(f"{where}: '{name}' holds non-finite values; run diffsign encode again.")
 
 
 def load_conditioning(path: str | Path) -> Conditioning:
     """Read what :func:`save_conditioning` wrote; raises :class:`DiffSignError` on any other file."""
-    from safetensors import SafetensorError, safe_open
-
-    path = require_file(path, "conditioning file")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DiffSignError(f"'{path}' cannot be read as safetensors ({error}); run diffsign encode again.") from error
+    tensors, metadata = load_tensors(path, "conditioning file")
+    where = f"conditioning file '{path}'"
     if metadata.get("format") != FORMAT:
         raise DiffSignError(f"'{path}' holds no conditioning of a signer; make it with diffsign encode.")
+    if not metadata.get("version", "").isdecimal():
+        raise DiffSignError(f"{where} names no version of its format; run diffsign encode again.")
     if int(metadata["version"]) > VERSION:
         raise DiffSignError(f"'{path}' has conditioning version {metadata['version']}, newer than {VERSION}.")
-    words = json.loads(metadata["signer"])
-    words["images"], words["regions"] = tuple(words["images"]), tuple(words.get("regions", ()))
-    words["loras"] = tuple(LoRA(**lora) for lora in words.get("loras", ()))
-    for lora in words["loras"]:
+    # Files of versions 1 and 2 have no checksum.
+    checksum = metadata.get("checksum")
+    if checksum != checksum_of(tensors, metadata.get("signer", "")) and (checksum or int(metadata["version"]) > 2):
+        raise DiffSignError(f"{where} is damaged: its checksum does not match; run diffsign encode again.")
+    try:
+        words = _Words.model_validate_json(metadata.get("signer", ""))
+    except ValidationError as error:
+        raise explain_validation(error, where, known=_Words.model_fields) from error
+    _check_tensors(tensors, where)
+    for lora in words.loras:
         if not Path(lora.path).is_file():
             raise DiffSignError(f"'{path}' names the LoRA '{lora.path}', which is gone; run diffsign encode again.")
-    return Conditioning(**words, **tensors)
+    return Conditioning(
+        family=words.family,
+        prompt=words.prompt,
+        negative=words.negative,
+        worded=words.worded,
+        images=tuple(words.images),
+        regions=tuple(words.regions),
+        loras=tuple(words.loras),
+        **tensors,
+    )

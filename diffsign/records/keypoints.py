@@ -7,11 +7,12 @@ from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign.errors import DiffSignError
-from diffsign.records.archive import load_archive, save_archive
+from diffsign.records.archive import Array, load_archive, save_archive
 
-VERSION = 1
+FORMAT, VERSION = "diffsign-keypoints", 2
 
 #: BODY_25, without the background channel.
 BODY_NAMES = (
@@ -31,6 +32,16 @@ LEFT_HAND = slice(25, 46)
 RIGHT_HAND = slice(46, 67)
 FACE = slice(67, 137)
 COUNT = 137
+
+#: What a file of keypoints holds, T frames.
+SCHEMA = {
+    "points": Array(("T", COUNT, 3), finite=False),
+    "changes": Array(("T", COUNT), "whole"),
+    "fps": Array((), "number", positive=True),
+    "image_size": Array((2,), "whole", positive=True),
+    "detector": Array((), "text"),
+    "world": Array(("T", COUNT, 4), required=False, finite=False),
+}
 
 NAMES: list[str] = [
     *BODY_NAMES,
@@ -108,6 +119,15 @@ class Keypoints:
         return replace(self, points=points.astype(np.float32), **changes)  # type: ignore[arg-type]
 
 
+def _check_confidence(points: NDArray[np.floating], where: str) -> None:
+    """Raise an error if a confidence is no share, or a point that is there has no place."""
+    confidence = points[..., -1]
+    if not ((confidence >= 0) & (confidence <= 1)).all():
+        raise DiffSignError(f"{where}: a confidence is not between 0 and 1; detect the points again.")
+    if not np.isfinite(points[confidence > 0]).all():
+        raise DiffSignError(f"{where}: a point has a confidence, but non-finite coordinates; detect the points again.")
+
+
 def save_keypoints(path: str | Path, keypoints: Keypoints) -> None:
     """Write keypoints to ``.npz`` (format ``diffsign-keypoints``)."""
     arrays = {
@@ -119,12 +139,15 @@ def save_keypoints(path: str | Path, keypoints: Keypoints) -> None:
     }
     if keypoints.world is not None:
         arrays["world"] = keypoints.world.astype(np.float32)
-    save_archive(path, "diffsign-keypoints", VERSION, arrays)
+    save_archive(path, FORMAT, VERSION, arrays, SCHEMA)
 
 
 def load_keypoints(path: str | Path) -> Keypoints:
     """Read keypoints written by :func:`save_keypoints`; raises :class:`DiffSignError` on any other file."""
-    arrays = load_archive(path, "diffsign-keypoints", VERSION)
+    arrays = load_archive(path, FORMAT, VERSION, SCHEMA)
+    for name in ("points", "world"):
+        if name in arrays:
+            _check_confidence(arrays[name], f"'{name}' of keypoints '{path}'")
     width, height = (int(v) for v in arrays["image_size"])
     return Keypoints(
         points=arrays["points"],

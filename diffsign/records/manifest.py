@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +10,9 @@ from pydantic import Field
 from diffsign.config.family import ControlName, Family
 from diffsign.config.settings import Settings, parse
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic, require_file
+from diffsign.records.json_record import load_record, parse_json, save_record
 
-FORMAT, VERSION = "diffsign-family", 1
+FORMAT, VERSION = "diffsign-family", 2
 
 
 class Located(Settings):
@@ -53,9 +52,7 @@ class Manifest(Settings):
 
 def save_manifest(path: str | Path, manifest: Manifest) -> None:
     """Write a manifest as JSON (format ``diffsign-family``)."""
-    values = {"format": FORMAT, "version": VERSION, **manifest.model_dump(mode="json")}
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_record(path, FORMAT, VERSION, manifest.model_dump(mode="json"))
 
 
 def load_manifest(path: str | Path) -> Manifest:
@@ -64,16 +61,7 @@ def load_manifest(path: str | Path) -> Manifest:
     Raises:
         DiffSignError: if it is no manifest, is newer than this code, or names weights that are gone.
     """
-    path = require_file(path, "family manifest")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DiffSignError(f"family manifest '{path}' is not JSON: {error}.") from error
-    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-        raise DiffSignError(f"'{path}' is no family manifest; make it with `diffsign fetch FAMILY {path}`.")
-    version = values.pop("version", 0)
-    if version > VERSION:
-        raise DiffSignError(f"'{path}' has manifest version {version}, newer than {VERSION}; update DiffSign.")
+    values, _ = load_record(path, FORMAT, VERSION, "family manifest (from `diffsign fetch`)")
     manifest = parse(Manifest, values, f"family manifest '{path}'")
     for part in located(manifest):
         if not Path(part.path).exists():
@@ -90,8 +78,8 @@ def is_untrained(manifest: Manifest) -> bool:
     if not card.is_file():
         return False
     try:
-        return json.loads(card.read_text(encoding="utf-8")).get("trained") is False
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+        return parse_json(card.read_text(encoding="utf-8")).get("trained") is False
+    except (ValueError, AttributeError) as error:
         raise DiffSignError(f"the family's card '{card}' is not JSON with keys; write the family again.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffsign.errors import DiffSignError, explain_validation
-from diffsign.files import atomic, require_file
+from diffsign.records.json_record import load_record, save_record
 from diffsign.records.metric_definitions import METRIC_DEFINITIONS, RENAMED_METRICS
 
 FORMAT = "diffsign-metrics"
@@ -128,9 +127,7 @@ def save_metrics(path: str | Path, evaluation: Evaluation) -> None:
     unknown = set(evaluation.metrics) - set(METRIC_DEFINITIONS)
     if unknown:
         raise ValueError(f"metrics without a definition: {sorted(unknown)}")
-    record = {"format": FORMAT, "version": VERSION} | evaluation.model_dump(mode="json")
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    save_record(path, FORMAT, VERSION, evaluation.model_dump(mode="json"), indent=1)
 
 
 def _of_version_1(record: dict[str, Any]) -> dict[str, Any]:
@@ -145,20 +142,7 @@ def _of_version_1(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: str | Path) -> dict[str, Any]:
-    path = require_file(path, "metrics file")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DiffSignError(f"'{path}' is not a metrics file (JSON of `diffsign evaluate`): {error}.") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        found = record.get("format", "no format key") if isinstance(record, dict) else type(record).__name__
-        raise DiffSignError(f"'{path}' holds '{found}', but the JSON of `diffsign evaluate` ('{FORMAT}') was expected.")
-    version = record.pop("version", 0)
-    if not isinstance(version, int) or version > VERSION:
-        raise DiffSignError(
-            f"'{path}' has {FORMAT} version {version}, newer than {VERSION}, which this DiffSign reads; update it."
-        )
-    del record["format"]
+    record, version = load_record(path, FORMAT, VERSION, "metrics file (from `diffsign evaluate`)")
     return _of_version_1(record) if version < 2 else record
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera
-from diffsign.records.archive import load_archive, save_archive
+from diffsign.records.archive import Array, load_archive, save_archive
 
-VERSION = 2
+FORMAT, VERSION = "diffsign-motion", 3
 
 #: Parts of a signer, in the order of ``Motion.seen``.
-PARTS = ("body", "left_hand", "right_hand", "face")
+BODY_PARTS = ("body", "left_hand", "right_hand", "face")
 
 #: Pose parameters in the order of SMPL-X's 55 joints, with the joints each holds.
 POSE_JOINTS = {
@@ -31,6 +33,25 @@ POSE_JOINTS = {
 
 #: Fields of a motion that have one row a frame.
 PER_FRAME = (*POSE_JOINTS, "expression", "transl", "residual", "valid", "seen", "starts")
+
+
+#: What a file of motion holds: T frames, E expressions, B betas. Files of version 1 lack ``seen`` and ``starts``.
+SCHEMA = {
+    **{name: Array(("T", joints, 3)) for name, joints in POSE_JOINTS.items()},
+    "expression": Array(("T", "E")),
+    "betas": Array(("B",)),
+    "transl": Array(("T", 3)),
+    "K": Array((3, 3)),
+    "R": Array((3, 3)),
+    "t": Array((3,)),
+    "image_size": Array((2,), "whole", positive=True),
+    "fps": Array((), "number", positive=True),
+    "residual": Array(("T",), finite=False),
+    "valid": Array(("T",), "yes or no"),
+    "seen": Array(("T", len(BODY_PARTS)), "yes or no", required=False),
+    "starts": Array(("T",), "yes or no", required=False),
+    "body": Array((), "text"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,7 @@ class Motion:
         fps: frames per second.
         residual: (T,) float32, robust mean re-projection error of the frame in pixels.
         valid: (T,) bool, False where the frame's fit is not to be trusted (and was bridged by smoothing).
-        seen: (T, 4) bool, whether body, left hand, right hand and face (:data:`PARTS`) were seen in the frame; a
+        seen: (T, 4) bool, whether body, left hand, right hand and face (:data:`BODY_PARTS`) were seen in the frame; a
             part that was not is interpolated from the frames around it, or at rest.
         starts: (T,) bool, True where a shot begins: at the first frame and after each cut.
         body: SHA-256 of the body file that the parameters belong to.
@@ -118,24 +139,32 @@ class Motion:
             fps=fps,
             residual=np.zeros(frames, np.float32),
             valid=np.ones(frames, bool),
-            seen=np.ones((frames, len(PARTS)), bool),
+            seen=np.ones((frames, len(BODY_PARTS)), bool),
             starts=np.arange(frames) == 0,
             body=body,
         )
 
 
+def _check_camera(arrays: Mapping[str, NDArray[Any]], where: str) -> None:
+    """Raise an error if the camera has no focal length or its rotation is none."""
+    K, R = np.asarray(arrays["K"], float), np.asarray(arrays["R"], float)
+    if K[0, 0] <= 0 or K[1, 1] <= 0 or np.abs(R @ R.T - np.eye(3)).max() > 1e-3:
+        raise DiffSignError(f"{where}: the camera's K or R is no camera's; fit the motion again.")
+
+
 def save_motion(path: str | Path, motion: Motion) -> None:
     """Write a motion to ``.npz`` (format ``diffsign-motion``)."""
     arrays = {f.name: np.asarray(getattr(motion, f.name)) for f in fields(motion) if f.name != "camera"}
-    save_archive(path, "diffsign-motion", VERSION, arrays | motion.camera.arrays())
+    save_archive(path, FORMAT, VERSION, arrays | motion.camera.arrays(), SCHEMA)
 
 
 def load_motion(path: str | Path) -> Motion:
     """Read a motion written by :func:`save_motion`; raises :class:`DiffSignError` on any other file."""
-    arrays = load_archive(path, "diffsign-motion", VERSION)
+    arrays = load_archive(path, FORMAT, VERSION, SCHEMA)
+    _check_camera(arrays, f"motion '{path}'")
     camera = Camera.from_arrays(arrays)
     frames = len(arrays["transl"])
     # Files of version 1 do not say what was seen, and were one shot.
-    arrays.setdefault("seen", np.ones((frames, len(PARTS)), bool))
+    arrays.setdefault("seen", np.ones((frames, len(BODY_PARTS)), bool))
     arrays.setdefault("starts", np.arange(frames) == 0)
     return Motion(camera=camera, fps=float(arrays.pop("fps")), body=str(arrays.pop("body")), **arrays)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from diffsign.config.sheets import SignerRow, VideoRow, read_sheet
@@ -40,9 +41,9 @@ def test_signers_know_their_kind(tmp_path):
         ("video\tpaht\na\ta.mp4\n", "unknown column 'paht' (did you mean 'path'?)"),
         ("video,path\na,a.mp4\n", "separated by tabs"),
         ("video\tvideo\tpath\na\ta\ta.mp4\n", "named twice"),
-        ("video\tpath\na\ta.mp4\na\tb.mp4\n", "line 3: the video 'a' appears twice"),
+        ("video\tpath\na\ta.mp4\na\tb.mp4\n", "row 3: the video 'a' appears twice"),
         ("video\tpath\na\ta.mp4\nA\tb.mp4\n", "appears twice"),
-        ("video\tpath\n../a\ta.mp4\n", "line 2: 'video' is '../a'"),
+        ("video\tpath\n../a\ta.mp4\n", "row 2: 'video' is '../a'"),
         ("video\tpath\nmy video\ta.mp4\n", "'video' is 'my video'"),
         ("video\tpath\na'b\ta.mp4\n", "'video' is \"a'b\""),
         ('video\tpath\na"b\ta.mp4\n', "letters, digits"),
@@ -78,7 +79,7 @@ def test_signers_name_loras_with_their_scales(tmp_path):
     rows = read_sheet(sheet(tmp_path, text), SignerRow)
     assert rows["a"].loras == {"zwx": 0.8, "watercolour": None}
     assert rows["b"].loras == {"zwx": None} and rows["b"].kind == "text"
-    with pytest.raises(DiffSignError, match=r"line 2: 'lora' is 'zwx:9': expected a LoRA's name"):
+    with pytest.raises(DiffSignError, match=r"row 2: 'lora' is 'zwx:9': expected a LoRA's name"):
         read_sheet(sheet(tmp_path, "signer\ttext\tlora\na\ta woman\tzwx:9\n"), SignerRow)
 
 
@@ -91,7 +92,7 @@ def test_signers_name_loras_with_their_scales(tmp_path):
     ],
 )
 def test_a_source_is_one_thing(tmp_path, columns, cells, facts):
-    with pytest.raises(DiffSignError, match="line 2") as error:
+    with pytest.raises(DiffSignError, match="row 2") as error:
         read_sheet(sheet(tmp_path, f"video\t{columns}\nx\t{cells}\n"), VideoRow)
     assert all(fact in str(error.value) for fact in facts)
 
@@ -99,3 +100,88 @@ def test_a_source_is_one_thing(tmp_path, columns, cells, facts):
 def test_texts_and_pose_files_are_sources_without_a_film(tmp_path):
     rows = read_sheet(sheet(tmp_path, "video\tpath\tpose\tsay\na\ta.mp4\nb\t\tb.pose\nc\t\t\thello\n"), VideoRow)
     assert [row.filmed for row in rows.values()] == [True, False, False]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_encodings_and_line_ends_of_spreadsheets(tmp_path, encoding, newline):
+    text = newline.join(["signer\ttext", "001\tüne femme", "NA\t#1 fan", ""])
+    rows = read_sheet(sheet(tmp_path, text, encoding), SignerRow)
+    assert {name: row.text for name, row in rows.items()} == {"001": "üne femme", "NA": "#1 fan"}
+
+
+def test_quoted_cells_hold_line_breaks_tabs_and_quotes(tmp_path):
+    text = 'signer\ttext\tseed\na\t"a ""tall"" woman\nwith a red shirt"\t3\nb\tsays "hi"\t4\nc\tx\u2028y\x0bz\x85w\t\n'
+    rows = read_sheet(sheet(tmp_path, text), SignerRow)
+    assert [row.text for row in rows.values()] == [
+        'a "tall" woman with a red shirt', 'says "hi"', "x y z w",
+    ]  # fmt: skip
+    assert rows["b"].seed == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ('signer\ttext\na\ta man\nb\t"a woman\n', 3),
+        ('signer\ttext\na\t"a man\nb\ta woman\nc\t"a child"\n', 2),
+        ('signer\ttext\tseed\na\t"a\nb"\tsoon\nb\tx\tsoon\n', 2),
+        ('signer\ttext\tseed\na\t"a\nb"\t1\nb\tx\tsoon\n', 3),
+        ("signer\ttext\tseed\n\n# note\na\tx\tsoon\n", 4),
+    ],
+)
+def test_a_wrong_cell_is_named_by_row(tmp_path, text, row):
+    with pytest.raises(DiffSignError) as error:
+        read_sheet(sheet(tmp_path, text), SignerRow)
+    assert f"row {row}" in str(error.value)
+    assert "seed" in str(error.value) or "quote" in str(error.value)
+
+
+def test_hashes_are_comments_only_where_no_row_is(tmp_path):
+    rows = read_sheet(
+        sheet(tmp_path, "background\tsigner\ttext\n# who\n#ffffff\ta\ta woman\n# \t\t\n\tb\t#\n"), SignerRow
+    )
+    assert rows["a"].background == "#ffffff" and rows["b"].text == "#"
+    rows = read_sheet(sheet(tmp_path, "# first\nvideo\tpath\n#a\ta.mp4\nb\t#b.mp4\n"), VideoRow)
+    assert list(rows) == ["b"] and rows["b"].path == "#b.mp4"
+
+
+def test_blank_columns_are_left_out_unless_they_hold_something(tmp_path):
+    rows = read_sheet(sheet(tmp_path, "video\t\tpath\t\t\na\t\ta.mp4\t\t\n"), VideoRow)
+    assert rows["a"].path == "a.mp4"
+    with pytest.raises(DiffSignError) as error:
+        read_sheet(sheet(tmp_path, "video\t\tpath\na\tx\ta.mp4\n"), VideoRow)
+    assert "row 2" in str(error.value) and "column 2" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['signer,text\na,"red, blue"\n', "signer;text\na;red, blue\n", "sep=;\nsigner;text\na;red, blue\n"]
+)
+def test_csv_by_commas_or_semicolons(tmp_path, text):
+    path = tmp_path / "signers.csv"
+    path.write_text(text)
+    assert read_sheet(path, SignerRow)["a"].text == "red, blue"
+
+
+def test_workbooks(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [
+        ["video", "path", "start", "rotate", None],
+        ["001", "a b.mp4", 1.5, 90, None],
+        ["NA", "b.mp4", None, None],
+    ]:
+        book.active.append(row)
+    book.active.append([])
+    book.active.append([7, "c.mp4", 2])
+    book.save(tmp_path / "videos.xlsx")
+    rows = read_sheet(tmp_path / "videos.xlsx", VideoRow)
+    assert list(rows) == ["001", "NA", "7"]
+    assert (rows["001"].start, rows["001"].rotate, rows["7"].start) == (1.5, 90, 2)
+    book.active["C2"] = "soon"
+    book.save(tmp_path / "videos.xlsx")
+    with pytest.raises(DiffSignError) as error:
+        read_sheet(tmp_path / "videos.xlsx", VideoRow)
+    assert "row 2" in str(error.value) and "'start'" in str(error.value)
+    data = (tmp_path / "videos.xlsx").read_bytes()
+    (tmp_path / "videos.xlsx").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DiffSignError, match=r"videos\.xlsx"):
+        read_sheet(tmp_path / "videos.xlsx", VideoRow)
