@@ -23,8 +23,10 @@ include: "rules/video.smk"
 include: "rules/motion.smk"
 include: "rules/avatar.smk"
 include: "rules/control.smk"
+include: "rules/select.smk"
 include: "rules/signer.smk"
 include: "rules/results.smk"
+include: "rules/experiments.smk"
 
 
 rule all:

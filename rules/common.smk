@@ -36,13 +36,15 @@ BODY = PROJECT.body
 #: Graphics cards that one job of a diffusion model takes on a cluster.
 GPUS = 1 if CONFIG.generate.device == "cuda" else 0
 #: Sources that are a ``.pose`` file or a text, as a pattern of their ids.
-POSED = "|".join(re.escape(name) for name, row in VIDEOS.items() if not row.filmed)
+POSED = "|".join(
+    re.escape(name) for name, row in PROJECT.clips.items() if not row.filmed
+)
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
 
 wildcard_constraints:
-    video="|".join(re.escape(video) for video in VIDEOS),
+    video="|".join(re.escape(video) for video in PROJECT.clips),
     signer="|".join(re.escape(signer) for signer in SIGNERS),
     subject="|".join(re.escape(name) for name in CONFIG.subjects) or "none",
 

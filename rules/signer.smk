@@ -87,7 +87,7 @@ rule generate:
         .control_clips(wildcards.video)
         .values(),
         manifest=lambda wildcards: signer(wildcards).manifest,
-        conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+        conditioning=lambda wildcards: signer(wildcards).conditioning,
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         body=BODY,
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",

@@ -70,6 +70,7 @@ from diffsign.cli import (  # noqa: E402
     detect,  # noqa: F401
     encode,  # noqa: F401
     evaluate,  # noqa: F401
+    experiments,  # noqa: F401
     fetch,  # noqa: F401
     fit,  # noqa: F401
     generate,  # noqa: F401
@@ -78,6 +79,7 @@ from diffsign.cli import (  # noqa: E402
     personalize,  # noqa: F401
     report,  # noqa: F401
     scene,  # noqa: F401
+    select,  # noqa: F401
     smooth,  # noqa: F401
     synthetic,  # noqa: F401
     text,  # noqa: F401

@@ -7,6 +7,7 @@ A family of the config is laid over the built-in one of the same name, key by ke
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -21,25 +22,35 @@ DType = Literal["float32", "float16", "bfloat16"]
 PACKAGE = "package:"
 
 
+def split_revision(text: str) -> dict[str, str]:
+    """Return id and revision of a part given as text: a path, or a hub id with ``@revision`` behind it.
+
+    An ``@`` in a path is part of the path.
+    """
+    name, at, revision = text.partition("@")
+    if not at or text.startswith(("/", ".", "~", PACKAGE)) or Path(text).exists():
+        return {"id": text}
+    return {"id": name, "revision": revision or "main"}
+
+
 class Weights(Settings):
     """One folder of weights: on the hub, or local."""
 
-    id: str = Field(min_length=1, description="Hub id (owner/name), or a local folder.")
+    id: str = Field(min_length=1, description="Hub id (owner/name), a local folder, or a folder of the hub's cache.")
     revision: str = Field(
         "main",
         min_length=1,
         description="Branch, tag or commit on the hub; the manifest names the commit found, to pin it here.",
     )
     subfolder: str = Field("", description="Folder inside it.")
-    variant: str | None = Field(None, description="Variant of the weight files, such as fp16.")
+    variant: str | None = Field(
+        None, description="Variant of the weight files; fp16 is taken by itself where there are no plain ones."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        name, _, revision = value.partition("@")
-        return {"id": name} | ({"revision": revision} if revision else {})
+        return split_revision(value) if isinstance(value, str) else value
 
 
 class ControlNetWeights(Weights):
@@ -243,7 +254,7 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     for key, value in above.items():
         old = merged.get(key)
         if isinstance(value, str) and isinstance(old, dict) and "id" in old:
-            value = {"id": value.partition("@")[0], "revision": value.partition("@")[2] or "main"}
+            value = {"revision": "main"} | split_revision(value)
         if isinstance(value, dict) and isinstance(old, dict):
             another_class = key == "scheduler" and value.get("name", old.get("name")) != old.get("name")
             value = value if another_class else _laid_over(old, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from diffsign.config.schema import Config, load_config, load_signers, load_video
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import SignerRow, VideoRow
 from diffsign.files import picture_files
+
+#: What stands behind a video's id for its whole clip, where frames are selected.
+WHOLE = "_whole"
 
 
 def repeated(flag: str, values: Iterable[object]) -> list[str]:
@@ -42,6 +46,27 @@ class Project:
         return self.config.body or f"{self.config.resources}/body/body.npz"
 
     @property
+    def selected(self) -> dict[str, list[int]]:
+        """Frames of the videos of which some are generated and not all."""
+        frames = {name: row.frames or self.config.frames for name, row in self.videos.items()}
+        return {name: chosen for name, chosen in frames.items() if chosen}
+
+    @functools.cached_property
+    def clips(self) -> dict[str, VideoRow]:
+        """The videos, and by an id of its own the whole clip of each of which frames are selected."""
+        return {**self.videos, **{f"{name}{WHOLE}": self.videos[name] for name in self.selected}}
+
+    @functools.cached_property
+    def encoded(self) -> dict[str, str]:
+        """The signer whose conditioning a signer shares: the first that is described in the same way."""
+        first: dict[tuple[object, ...], str] = {}
+        described = {
+            name: (self.config.family_of(row), *map(str, (row.image, row.region, row.text, row.negative, row.lora)))
+            for name, row in self.signers.items()
+        }
+        return {name: first.setdefault(key, name) for name, key in described.items()}
+
+    @property
     def controls(self) -> list[str]:
         """Controls that some signer's family follows, sorted."""
         return sorted({name for signer in self.signers for name in self.signer(signer).controls})
@@ -58,7 +83,7 @@ class Project:
 
     def video(self, name: str) -> Video:
         """Return one video of the sheet."""
-        return Video(self, self.videos[name])
+        return Video(self, self.clips[name])
 
     def signer(self, name: str) -> Signer:
         """Return one signer of the sheet."""
@@ -100,6 +125,11 @@ class Video:
         """Return rate and size of the keypoints: those that a video's clip would have."""
         ingest = self.project.config.ingest
         return to_flags(ImportPoseSettings(fps=ingest.fps, height=ingest.height, width=ingest.width))
+
+    def select_flags(self) -> list[str]:
+        """Return the frames that are selected, and the controls."""
+        frames = self.row.frames or self.project.config.frames or []
+        return [*repeated("--frame", frames), *repeated("--control", self.project.controls)]
 
     def detect_flags(self) -> list[str]:
         """Return the folder of keypoints that are there already, and the config's flags."""
@@ -155,12 +185,14 @@ class FamilyUse:
         config = self.project.config
         rows = [row for row in self.project.signers.values() if config.family_of(row) == self.name]
         loras = sorted({name for row in rows for name in row.loras})
-        controls: list[ControlName] = [*config.controls_of(self.name)]
+        controls: list[ControlName] = list(
+            dict.fromkeys(name for row in rows for name in config.controls_of(self.name, row))
+        )
         if any(name in config.subjects for name in loras) and "canny" not in controls:
             controls.append("canny")  # pictures of a subject are learned under their edges
         needed = FetchSettings(
             controls=controls,
-            loras=[name for name in loras if name not in config.subjects],
+            loras=[*(name for name in loras if name not in config.subjects), *self._preset_loras(rows)],
             ip_adapter=any(row.image for row in rows),
             clip=True,
             preset=config.generate.preset,
@@ -168,6 +200,12 @@ class FamilyUse:
         )
         entry = config.families.get(self.name)
         return [*given(definition=json.dumps(entry) if entry else None), *to_flags(needed)]
+
+    def _preset_loras(self, rows: Iterable[SignerRow]) -> list[str]:
+        """Return the LoRAs of the presets that signers name."""
+        presets = self.project.config.resolved_family(self.name).presets
+        named = {presets[row.preset].lora for row in rows if row.preset is not None}
+        return sorted(name for name in named if name is not None)
 
 
 @dataclass(frozen=True)
@@ -179,7 +217,7 @@ class Signer:
 
     @property
     def family(self) -> str:
-        """Name of the family that draws the signer."""
+        """Name of the family that generates the signer."""
         return self.project.config.family_of(self.row)
 
     @property
@@ -190,7 +228,12 @@ class Signer:
     @property
     def controls(self) -> list[ControlName]:
         """Controls that the family follows."""
-        return self.project.config.controls_of(self.family)
+        return self.project.config.controls_of(self.family, self.row)
+
+    @property
+    def conditioning(self) -> str:
+        """What the signer is conditioned on; signers that differ in how they are generated share it."""
+        return f"{self.project.config.results}/signers/{self.project.encoded[self.row.signer]}/conditioning.safetensors"
 
     @property
     def loras(self) -> list[str]:
@@ -202,8 +245,9 @@ class Signer:
     def settings(self) -> GenerateSettings:
         """The config's settings with what the signer's row says over them."""
         row, base = self.row, self.project.config.generate
-        own = {"seed": row.seed, "ip_adapter_scale": row.ip_adapter_scale, "background": row.background}
-        return base.model_copy(update={key: value for key, value in own.items() if value is not None})
+        columns = ("seed", "ip_adapter_scale", "background", "preset", "steps", "guidance_scale", "controls")
+        changes = {name: value for name in columns if (value := getattr(row, name)) is not None}
+        return base.model_copy(update=changes)
 
     @property
     def background(self) -> list[str]:

@@ -26,9 +26,11 @@ from diffsign.config.renamed import formerly
 from diffsign.config.render import RenderSettings
 from diffsign.config.report import ReportSettings
 from diffsign.config.say import SaySettings
+from diffsign.config.select import Frames
 from diffsign.config.settings import InputPath, OutputFolder, Settings, parse
 from diffsign.config.sheets import Identifier, SignerRow, VideoRow, read_sheet
 from diffsign.config.smooth import SmoothSettings
+from diffsign.config.variants import check_sweep, variants
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import picture_files, require_file
 
@@ -52,6 +54,22 @@ class Config(Settings):
     )
     body: InputPath | None = Field(
         None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
+    )
+    frames: Frames | None = Field(
+        None, description="Frames to generate of every video whose row names none, counted from 0; by default all."
+    )
+    samples: int = Field(
+        1, ge=1, le=100, description="Times that every signer is generated, with successive seeds (signer-1, signer-2)."
+    )
+    sweep: dict[str, list[Any] | dict[str, Any]] = Field(
+        {},
+        description="Columns of the sheet of signers with several values, such as {ip_adapter_scale: [0.4, 0.6]}: "
+        "every signer is generated once for each.",
+    )
+    experiments_overlay: InputPath | None = Field(
+        None,
+        description="Config laid over each of the paper's experiments (target experiments), such as "
+        "config/experiments/demo.yaml.",
     )
     chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
     say: SaySettings = Field(SaySettings(), description="How a text is said.")
@@ -96,17 +114,20 @@ class Config(Settings):
         """All families by name, the config's entries laid over the built-in ones."""
         return resolve_families(self.families)
 
-    def controls_of(self, family: str) -> list[ControlName]:
-        """Return the names of the controls that a family follows."""
-        scales = self.generate.controls or {
-            name: net.scale for name, net in self.resolved_family(family).controlnets.items()
-        }
+    def controls_of(self, family: str, row: SignerRow | None = None) -> list[ControlName]:
+        """Return the names of the controls that a family follows, or one of its signers."""
+        scales = (
+            (row.controls if row is not None else None)
+            or self.generate.controls
+            or {name: net.scale for name, net in self.resolved_family(family).controlnets.items()}
+        )
         return [name for name, scale in scales.items() if scale > 0]
 
 
 def load_config(values: dict[str, Any], where: str = "config") -> Config:
     """Check a config that Snakemake (or YAML) has read; unknown keys are refused, naming the nearest known one."""
     config = parse(Config, values, where)
+    check_sweep(config.sweep)
     for name in (config.family.image, config.family.text, config.family.multimodal):
         config.resolved_family(name)
     return config
@@ -153,25 +174,46 @@ def said_settings(config: Config, row: VideoRow, where: str) -> SaySettings:
 
 
 def load_signers(config: Config) -> dict[str, SignerRow]:
-    """Read the sheet of signers and see that every picture is there."""
+    """Read the sheet of signers, with a row for every value of a sweep and every sample, and check each."""
     if config.generate.background is not None:
         require_background(config.generate.background, "generate")
-    signers = read_sheet(config.signers, SignerRow)
-    for row in signers.values():
-        for picture in row.image:
-            if not Path(picture).is_file():
-                raise DiffSignError(f"sheet '{config.signers}': signer '{row.signer}' has no picture at '{picture}'.")
-        if row.background is not None:
-            require_background(row.background, f"sheet '{config.signers}', signer '{row.signer}'")
-        family = config.resolved_family(config.family_of(row))
-        if row.image and family.ip_adapter is None:
-            raise DiffSignError(
-                f"sheet '{config.signers}': signer '{row.signer}' is given by a picture, but the family "
-                f"'{config.family_of(row)}' has no ip_adapter; choose another family or give the signer in words."
-            )
-        for name in row.loras:
-            signers[row.signer] = _with_lora(config, signers[row.signer], name)
+    signers: dict[str, SignerRow] = {}
+    for row in read_sheet(config.signers, SignerRow).values():
+        where = f"sheet '{config.signers}', signer '{row.signer}'"
+        seed = config.generate.seed
+        first = config.resolved_family(config.family_of(row)).seed if seed is None else seed
+        for variant in variants(row, config.sweep, config.samples, first, where):
+            if variant.signer in signers:
+                raise DiffSignError(f"{where}: two signers would be called '{variant.signer}'; rename one.")
+            signers[variant.signer] = _checked_signer(config, variant)
     return signers
+
+
+def _checked_signer(config: Config, row: SignerRow) -> SignerRow:
+    """Return a signer, with the prompt of its subject, whose pictures are there and whose family has what it needs."""
+    where, name = f"sheet '{config.signers}': signer '{row.signer}'", config.family_of(row)
+    for picture in row.image:
+        if not Path(picture).is_file():
+            raise DiffSignError(f"{where} has no picture at '{picture}'.")
+    if row.background is not None:
+        require_background(row.background, f"sheet '{config.signers}', signer '{row.signer}'")
+    family = config.resolved_family(name)
+    if row.image and family.ip_adapter is None:
+        raise DiffSignError(
+            f"{where} is given by a picture, but the family '{name}' has no ip_adapter; choose another family or give "
+            "the signer in words."
+        )
+    if row.preset is not None and row.preset not in family.presets:
+        raise DiffSignError(
+            f"{where}: the family '{name}' has no preset '{row.preset}'{nearest(row.preset, family.presets)}; it has "
+            f"{', '.join(family.presets)}."
+        )
+    absent = [control for control in row.controls or {} if control not in family.controlnets]
+    if absent:
+        raise DiffSignError(f"{where}: the family '{name}' has no ControlNet for {', '.join(absent)}.")
+    for lora in row.loras:
+        row = _with_lora(config, row, lora)
+    return row
 
 
 def _with_lora(config: Config, row: SignerRow, name: str) -> SignerRow:

@@ -8,11 +8,15 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from diffsign.config.family import parse_lora
+from diffsign.config.family import ControlName, parse_lora
 from diffsign.config.renamed import former_names, renamed
+from diffsign.config.select import Frames
 from diffsign.config.settings import InputPath, Settings, parse
 from diffsign.config.table import Line, read_table
 from diffsign.errors import DiffSignError, nearest
+
+#: Conditioning scale of a control.
+ControlScale = Annotated[float, Field(ge=0, le=2)]
 
 #: Ids become folder names and Snakemake wildcards.
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -56,7 +60,15 @@ class VideoRow(Settings):
         None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
     )
     openpose: InputPath | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
+    frames: Frames | None = Field(
+        None, description="Frames to generate, counted from 0 and separated by ';'; by default all."
+    )
     caption: str | None = Field(None, description="The source signer in words, for directional similarity.")
+
+    @field_validator("frames", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_source(self) -> VideoRow:
@@ -96,6 +108,17 @@ class SignerRow(Settings):
     family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
     ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
+    preset: str | None = Field(None, description="Way to sample, by its name in the family; by default the config's.")
+    steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps; by default the config's.")
+    guidance_scale: float | None = Field(
+        None, ge=0, le=50, description="Classifier-free guidance; by default the config's."
+    )
+    controls: dict[ControlName, ControlScale] | None = Field(
+        None, description="Controls with their scales, as pose:1.0;canny:0.8; by default the config's."
+    )
+    samples: int | None = Field(
+        None, ge=1, le=100, description="Times that the signer is generated, with successive seeds."
+    )
     region: list[Region] = Field(
         default=[],
         description="What each reference picture speaks for, separated by ';': all, signer or background.",
@@ -117,6 +140,14 @@ class SignerRow(Settings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("controls", mode="before")
+    @classmethod
+    def _scales(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition(":") for part in value.split(";") if part.strip()]
+        return {name.strip(): scale.strip() if colon else 1.0 for name, colon, scale in pairs}
 
     @field_validator("lora")
     @classmethod

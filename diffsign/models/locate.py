@@ -50,6 +50,18 @@ class WeightsNotFoundError(Exception):
         self.part = part
 
 
+def _snapshot(cached: Path, weights: Weights | WeightFile, what: str, key: str) -> Location:
+    """Return the revision that is wanted of a repository in the layout of the hub's cache."""
+    named = cached / "refs" / weights.revision
+    commit = named.read_text(encoding="utf-8").strip() if named.is_file() else weights.revision
+    root = cached / "snapshots" / commit
+    if not root.is_dir():
+        others = ", ".join(sorted(path.name for path in (cached / "snapshots").iterdir())) or "none"
+        reason = f"the cache folder '{cached}' has no revision '{weights.revision}' (there are: {others})"
+        raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
+    return Location(root.resolve(), commit)
+
+
 @dataclass
 class Finder:
     """Resolves what families name; goes to the network only for what is not on this machine.
@@ -101,6 +113,8 @@ class Finder:
                 raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))
             return Location(root)
         path = Path(weights.id).expanduser()
+        if (path / "snapshots").is_dir():
+            return _snapshot(path, weights, what, key)
         if path.is_dir():
             return Location(path.resolve())
         if path.is_file():

@@ -18,7 +18,7 @@ from diffsign.errors import DiffSignError, nearest
 from diffsign.models.device import best_device
 from diffsign.models.lora import merge_loras
 from diffsign.models.sampler import in_channels_last
-from diffsign.models.weights import DIFFUSERS_STEMS, read_json, read_tensors, weight_names
+from diffsign.models.weights import DIFFUSERS_STEMS, find_weights, read_json, read_tensors
 from diffsign.records.conditioning import LoRA
 from diffsign.records.manifest import Manifest
 
@@ -63,13 +63,9 @@ def img2img_class(architecture: str) -> Any:
 
 
 def variant_in(folder: Path, stems: tuple[str, ...], variant: str | None) -> str | None:
-    """Return ``variant`` if ``folder`` holds weights of it, otherwise None (the plain files)."""
-    if variant is None:
-        return None
-    plain = weight_names(stems, None)
-    names = [name for name in weight_names(stems, variant) if name not in plain]
-    exists = any((folder / name).exists() or (folder / f"{name}.index.json").exists() for name in names)
-    return variant if exists else None
+    """Return the variant of the weights that ``folder`` holds: the one asked for, or None for plain files."""
+    weights = find_weights(folder, stems, variant)
+    return None if weights is None else weights[1]
 
 
 def chosen_preset(manifest: Manifest, settings: GenerateSettings) -> Preset:

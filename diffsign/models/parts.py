@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from diffsign.config.family import ControlName, Family, WeightFile, Weights
 from diffsign.models.locate import Finder, Location, MissingPart, WeightsNotFoundError
-from diffsign.models.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, weight_names
+from diffsign.models.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, find_weights, index_names, weight_names
 
 #: Folder inside the download to the names its weights may have.
 Networks = dict[str, tuple[str, ...]]
@@ -51,12 +51,12 @@ class Locations:
 
 def _download(finder: Finder, weights: Weights, what: str, key: str, networks: Networks, others: list[str]) -> Location:
     """Find a folder of networks, asking the hub for one naming of the weights after the other until all are there."""
-    names = {folder: weight_names(stems, weights.variant) for folder, stems in networks.items()}
+    names = {folder: list(weight_names(stems, weights.variant).items()) for folder, stems in networks.items()}
 
     def complete(location: Location) -> bool:
         return location.commit is None or all(
-            any((location.path / folder / f"{name}{end}").exists() for name in choices for end in ("", ".index.json"))
-            for folder, choices in names.items()
+            find_weights(location.path / folder, stems, weights.variant) is not None
+            for folder, stems in networks.items()
         )
 
     location = None
@@ -64,9 +64,10 @@ def _download(finder: Finder, weights: Weights, what: str, key: str, networks: N
         patterns = list(others)
         for folder, choices in names.items():
             start = f"{folder}/" if folder else ""
-            name = choices[min(level, len(choices) - 1)]
+            name, variant = choices[min(level, len(choices) - 1)]
             stem, _, suffix = name.rpartition(".")
-            patterns += [f"{start}config.json", start + name, f"{start}{name}.index.json", f"{start}{stem}-*.{suffix}"]
+            files = ["config.json", name, *index_names(name, variant), f"{stem}-*.{suffix}"]
+            patterns += [start + file for file in files]
         location = finder.folder(weights, what, key, patterns)
         if complete(location):
             break
@@ -134,7 +135,7 @@ def locate_parts(finder: PartFinder, family: Family, request: Request) -> Locati
     networks: Networks = {"unet": DIFFUSERS_STEMS, "text_encoder": TRANSFORMERS_STEMS}
     if family.vae is None:
         networks["vae"] = DIFFUSERS_STEMS
-    second = [f"text_encoder_2/{name}" for name in weight_names(TRANSFORMERS_STEMS[:1], family.base.variant)[:1]]
+    second = [f"text_encoder_2/{name}" for name in list(weight_names(TRANSFORMERS_STEMS[:1], family.base.variant))[:1]]
     locations = Locations(
         base=finder.network(family.base, "the base model", "base", networks, (*_BASE_FILES, *second)),
         vae=finder.network(family.vae, "the VAE", "vae", DIFFUSERS_STEMS),

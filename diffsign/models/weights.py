@@ -32,14 +32,41 @@ DIFFUSERS_STEMS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_mod
 TRANSFORMERS_STEMS = ("model.safetensors", "pytorch_model.bin")
 
 
-def weight_names(stems: tuple[str, ...], variant: str | None) -> list[str]:
-    """Return the names a network's weight file may have, the preferred first, the variant before the plain one."""
-    names = []
-    for stem in stems:
-        base, dot, suffix = stem.rpartition(".")
-        names += [f"{base}.{variant}{dot}{suffix}"] if variant else []
-        names.append(stem)
+#: Variant that is taken where the plain files are not there.
+FALLBACK_VARIANT = "fp16"
+
+
+def _varied(stem: str, variant: str | None) -> str:
+    base, dot, suffix = stem.rpartition(".")
+    return f"{base}.{variant}{dot}{suffix}" if variant else stem
+
+
+def weight_names(stems: tuple[str, ...], variant: str | None) -> dict[str, str | None]:
+    """Return the names that a network's weight file may have with the variant that each is, the preferred first.
+
+    A variant that is asked for comes before the plain files; without one, half precision comes after them.
+    """
+    order = [(stem, kind) for stem in stems for kind in ([variant, None] if variant else [None])]
+    if variant is None:
+        order += [(stem, FALLBACK_VARIANT) for stem in stems]
+    return {_varied(stem, kind): kind for stem, kind in order}
+
+
+def index_names(name: str, variant: str | None) -> list[str]:
+    """Return the names that the index of a network's shards may have: as here, and as diffusers writes variants."""
+    names = [f"{name}.index.json"]
+    if variant:
+        names.append(f"{name.replace(f'.{variant}.', '.')}.index.{variant}.json")
     return names
+
+
+def find_weights(folder: Path, stems: tuple[str, ...], variant: str | None) -> tuple[Path, str | None] | None:
+    """Return the file (or index of shards) that holds a network's weights and its variant; None if there is none."""
+    for name, kind in weight_names(stems, variant).items():
+        for candidate in (name, *index_names(name, kind)):
+            if (folder / candidate).exists():
+                return folder / candidate, kind
+    return None
 
 
 def weight_files(folder: Path, stems: tuple[str, ...], variant: str | None, what: str) -> list[Path]:
@@ -48,14 +75,14 @@ def weight_files(folder: Path, stems: tuple[str, ...], variant: str | None, what
     Raises:
         DiffSignError: if there are none, naming where they were looked for.
     """
-    for name in weight_names(stems, variant):
-        if (folder / name).exists():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.exists():
-            shards = set(read_json(index, "index of weights").get("weight_map", {}).values())
-            return [folder / shard for shard in sorted(shards)]
-    raise DiffSignError(f"{what}: '{folder}' holds no weights ({stems[0]}); download the folder again.")
+    weights = find_weights(folder, stems, variant)
+    if weights is None:
+        raise DiffSignError(f"{what}: '{folder}' holds no weights ({stems[0]}); download the folder again.")
+    file, _ = weights
+    if file.suffix != ".json":
+        return [file]
+    shards = set(read_json(file, "index of weights").get("weight_map", {}).values())
+    return [folder / shard for shard in sorted(shards)]
 
 
 def _refuse_pointer(path: Path, what: str) -> None:

@@ -10,6 +10,7 @@ from diffsign.config.family import BUILT_IN, family_named, resolve_families
 from diffsign.config.generate import FetchSettings
 from diffsign.errors import DiffSignError
 from diffsign.fetch.stage import fetch_family
+from diffsign.generate.encode import encode_signer
 from diffsign.records.manifest import load_manifest, save_manifest
 
 
@@ -272,6 +273,40 @@ def test_a_local_folder_may_hold_the_part_itself_or_mirror_the_repository(own):
     encoder["id"] = str(own.folder / "mirror")
     found = own.fetch(ip_adapter=inside | {"image_encoder": encoder}).ip_adapter
     assert found.image_encoder.path.endswith("mirror/models/image_encoder")
+
+
+def test_half_precision_is_found_by_itself(own, clips):
+    """A repository that holds fp16 files only needs no word in the config."""
+    whole = own.fetch()
+    stems = {"base/unet": "diffusion_pytorch_model", "base/text_encoder": "model", "pose": "diffusion_pytorch_model"}
+    for folder, stem in stems.items():
+        (own.folder / folder / f"{stem}.safetensors").rename(own.folder / folder / f"{stem}.fp16.safetensors")
+    manifest = own.fetch()
+    assert manifest.base.bytes == whole.base.bytes
+    signer = encode_signer(manifest, text="a woman", device="cpu")
+    assert own.generate(signer, clips, manifest).std() > 0
+
+
+def test_a_folder_of_the_hub_s_cache_is_read_by_its_revision(own, tmp_path):
+    cached = tmp_path / "models--someone--tiny"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text(COMMIT)
+    shutil.move(own.folder / "base", cached / "snapshots" / COMMIT)
+    manifest = own.fetch(base={"id": str(cached)})
+    assert manifest.base.commit == COMMIT and manifest.base.path.endswith(f"snapshots/{COMMIT}")
+    assert own.fetch(base={"id": str(cached), "revision": COMMIT}).base == manifest.base
+    with pytest.raises(DiffSignError, match=rf"has no revision 'v2' \(there are: {COMMIT}\)"):
+        own.fetch(base={"id": str(cached), "revision": "v2"})
+
+
+def test_an_at_sign_in_a_path_is_no_revision(own, tmp_path, monkeypatch):
+    shutil.move(own.folder / "base", tmp_path / "base@home")
+    assert own.fetch(base=str(tmp_path / "base@home")).base.path == str(tmp_path / "base@home")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights@2").mkdir()
+    shutil.move(tmp_path / "base@home", tmp_path / "weights@2" / "base")
+    changed = resolve_families({"sd15": {"base": "weights@2/base"}})["sd15"]
+    assert (changed.base.id, changed.base.revision) == ("weights@2/base", "main")
 
 
 def test_a_missing_local_folder_is_named(own):

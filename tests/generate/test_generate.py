@@ -44,6 +44,10 @@ def test_a_signer_by_words_picture_or_both(tiny, picture, tmp_path):
     assert torch.equal(both.prompt_embeds, text.prompt_embeds)
     assert torch.equal(both.image_embeds[:, 0], image.image_embeds[:, 1])
     save_conditioning(tmp_path / "c.safetensors", both)
+    first = (tmp_path / "c.safetensors").read_bytes()
+    for _ in range(5):
+        save_conditioning(tmp_path / "c.safetensors", both)
+        assert (tmp_path / "c.safetensors").read_bytes() == first
     back = load_conditioning(tmp_path / "c.safetensors")
     assert (back.kind, back.prompt, back.images) == ("multimodal", "a woman", ("signer.png",))
     assert torch.equal(back.image_embeds, both.image_embeds)
