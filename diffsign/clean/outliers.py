@@ -129,6 +129,9 @@ def find_outliers(xy: np.ndarray, fps: float, scale: Scale) -> np.ndarray:
     longest = max(1, round(LONGEST * fps))
 
     body_limit = _limit(BODY_ACCELERATION, BODY_NOISE, scale.body, fps)
+    # A hand close to the camera moves more pixels than the body.
+    near = max(scale.body, scale.hand)
+    hand_limit = _limit(BODY_ACCELERATION, BODY_NOISE, near, fps)
     finger_limit = _limit(FINGER_ACCELERATION, FINGER_NOISE, scale.hand, fps)
     face_limit = _limit(FACE_ACCELERATION, FACE_NOISE, scale.face, fps)
     bad[:, BODY] = excursions(xy[:, BODY], body_limit, longest)
@@ -138,9 +141,9 @@ def find_outliers(xy: np.ndarray, fps: float, scale: Scale) -> np.ndarray:
     for part, wrist in ((LEFT_HAND, NUMBER["left_wrist"]), (RIGHT_HAND, NUMBER["right_wrist"])):
         hand = xy[:, part]
         middle = _middle(hand)
-        gone = excursions(middle, body_limit, longest)[:, 0]
+        gone = excursions(middle, hand_limit, longest)[:, 0]
         gone |= np.linalg.norm(hand[:, 0] - np.where(bad[:, wrist, None], np.nan, xy[:, wrist]), axis=-1) > (
-            STRAY_M * scale.body
+            STRAY_M * near
         )
         bad[:, part] = gone[:, None] & np.isfinite(hand[..., 0])
         bad[:, part] |= excursions(hand - middle, finger_limit, longest)

@@ -61,7 +61,7 @@ def _undo_swaps(shot: Shot, scale: Scale) -> None:
     arms = find_swaps(shot.xy[:, LEFT_ARM], shot.xy[:, RIGHT_ARM], scale.body)
     shot.swap(arms, LEFT_ARM, RIGHT_ARM)
     wrists = shot.xy[:, NUMBER["left_wrist"]], shot.xy[:, NUMBER["right_wrist"]]
-    hands = find_swaps(shot.xy[:, HANDS[0]], shot.xy[:, HANDS[1]], scale.body, anchors=wrists)
+    hands = find_swaps(shot.xy[:, HANDS[0]], shot.xy[:, HANDS[1]], max(scale.body, scale.hand), anchors=wrists)
     shot.swap(hands, *HANDS)
 
 
@@ -120,7 +120,7 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
         world_confidence=np.where(no_world, 0.0, world[..., 3]),
         changes=np.zeros(missing.shape, dtype=np.uint8),
     )
-    scale = measure(whole.xy)
+    scale = measure(whole.xy, keypoints.width, keypoints.height)
     longest = int(settings.max_gap * keypoints.fps + 1e-6)
     marked = np.flatnonzero(shot_starts(keypoints))[1:]
     cuts = np.union1d(marked, find_cuts(whole.xy, keypoints.fps, scale.body)).astype(int)
@@ -128,7 +128,7 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
     for start, stop in pairwise(bounds):
         shot = Shot(*(getattr(whole, name)[start:stop].copy() for name in Shot.__dataclass_fields__))
         if len(cuts):
-            scale = measure(shot.xy)
+            scale = measure(shot.xy, keypoints.width, keypoints.height)
         shot.remove(find_glitches(shot.xy, keypoints.fps, scale))
         _undo_swaps(shot, scale)
         shot.remove(find_outliers(shot.xy, keypoints.fps, scale))

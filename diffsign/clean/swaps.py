@@ -17,21 +17,24 @@ HANDS = np.r_[LEFT_HAND], np.r_[RIGHT_HAND]
 CAP_M = 0.25
 #: What a swapped frame costs, in metres: without evidence the detector is right.
 PRIOR_M = 0.01
-#: What it costs that a hand is where nothing was seen to be: less than a jump, more than a movement.
+#: What it costs that a hand is where no wrist is known to be: less than a jump, more than a movement.
 UNKNOWN_M = 0.1
+#: What it costs that one side appears where the other one vanishes: as much as the longest jump, so that one hand alone
+#: that moves fast keeps its name.
+TAKEN_OVER_M = CAP_M
 
 
-def _distance(a: np.ndarray, b: np.ndarray, metre: float) -> np.ndarray:
+def _distance(a: np.ndarray, b: np.ndarray, metre: float, unknown: float = UNKNOWN_M) -> np.ndarray:
     """Return the median distance over points of (..., N, 2) in pixels, ``metre`` pixels to the metre.
 
-    Distances are capped, and 0 where ``a`` is missing. Where ``a`` is seen and ``b`` is not they have a fixed value:
-    what cannot be compared must not look like a perfect match.
+    Distances are capped, and 0 where ``a`` is missing. Where ``a`` is seen and ``b`` is not they are ``unknown``
+    metres: what cannot be compared must not look like a perfect match.
     """
     distance = np.linalg.norm(a - b, axis=-1)
     known = np.isfinite(distance).any(axis=-1)
     median = np.nanmedian(np.where(known[..., None], distance, 0.0), axis=-1)
     shown = np.isfinite(a[..., 0]).any(axis=-1)
-    return metre * np.where(known, np.minimum(median / metre, CAP_M), np.where(shown, UNKNOWN_M, 0.0))
+    return metre * np.where(known, np.minimum(median / metre, CAP_M), np.where(shown, unknown, 0.0))
 
 
 def find_swaps(
@@ -47,7 +50,7 @@ def find_swaps(
 
     Returns:
         (T,) bool. The sequence is the one (Viterbi) for which both sides move least from frame to frame and are
-        nearest to their anchors.
+        nearest to their anchors. A step over frames without a hand counts by its speed.
     """
     frames = len(left)
     swapped = np.zeros(frames, dtype=bool)
@@ -61,8 +64,13 @@ def find_swaps(
         at_left, at_right = (anchor[present, None] for anchor in anchors)
         cost[:, 0] += _distance(left[:, :1], at_left, metre) + _distance(right[:, :1], at_right, metre)
         cost[:, 1] += _distance(left[:, :1], at_right, metre) + _distance(right[:, :1], at_left, metre)
-    same = _distance(left[1:], left[:-1], metre) + _distance(right[1:], right[:-1], metre)
-    crossed = _distance(left[1:], right[:-1], metre) + _distance(right[1:], left[:-1], metre)
+    gaps = np.diff(present)
+
+    def step(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return _distance(after[1:], before[:-1], metre, TAKEN_OVER_M) / gaps
+
+    same = step(left, left) + step(right, right)
+    crossed = step(left, right) + step(right, left)
     change = np.stack([np.stack([same, crossed], axis=-1), np.stack([crossed, same], axis=-1)], axis=-1)
     swapped[present] = cheapest_path(cost, change) == 1
     return swapped

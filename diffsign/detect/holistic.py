@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from diffsign.config.detect import DetectSettings
-from diffsign.detect.hands import SHOULDERS, HandNetwork, HandTracker
+from diffsign.detect.hand_network import HandNetwork
+from diffsign.detect.hands import SHOULDERS, HandTracker
 from diffsign.detect.landmarks import HEAD, inside, to_openpose
+from diffsign.detect.second_look import Detection, look_again
 from diffsign.errors import DiffSignError
+from diffsign.progress import track
+from diffsign.records.clip import ClipInfo
 from diffsign.records.keypoints import BODY, COUNT, LEFT_HAND, RIGHT_HAND
 from diffsign.records.landmarks import to_body25
 
@@ -65,47 +69,41 @@ class HolisticDetector:
             min_detection_confidence=settings.min_detection_confidence,
             min_tracking_confidence=settings.min_tracking_confidence,
         )
-        self._network = HandNetwork()
-        self._hands = HandTracker(self._network)
+        self.network = HandNetwork()
+        self._hands = HandTracker(self.network)
         self._faces = mediapipe.solutions.face_detection.FaceDetection(  # type: ignore[attr-defined]
             model_selection=1, min_detection_confidence=0.6
         )
-        self._frame = 0
+        self._frame, self._anew = 0, False
         self.looks, self.crowds = 0, 0
 
-    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points (137, 3) in pixels and their 3D (137, 4) in metres, each with confidence."""
+    def __call__(self, image: np.ndarray) -> tuple[Detection, np.ndarray, np.ndarray]:
+        """Return what is found in a picture, its points (137, 3) in pixels and their 3D (137, 4), without the hands."""
         height, width = image.shape[:2]
         image = np.ascontiguousarray(image)
+        if self._anew:
+            # On a black picture the networks lose what they track. Starting them again costs 12 MB every time.
+            self._holistic.process(np.zeros_like(image))
         result = self._holistic.process(image)
         body = _pixels(result.pose_landmarks, width, height, visibility=True)
         points = to_openpose(body, _pixels(result.face_landmarks, width, height), width, height)
         world = np.zeros((COUNT, 4))
+        detection = Detection(body, [(None, 0.0), (None, 0.0)], starts=self._anew)
         if body is not None:
             metric = [(p.x, p.y, p.z, p.visibility) for p in result.pose_world_landmarks.landmark]
             world[BODY] = to_body25(np.array(metric))
             world[BODY, 3] = points[BODY, 2]
-            self._look_at_hands(image, body, result, points, world)
+            hands = (
+                _pixels(landmarks, width, height)
+                for landmarks in (result.left_hand_landmarks, result.right_hand_landmarks)
+            )
+            left, right = (None if hand is None else hand[:, :2] for hand in hands)
+            detection.hands[:] = self._hands.update(image, body, (left, right))
         if self._frame % CROWD_EVERY == 0:
             self._count_people(image, body)
         self._frame += 1
-        return points, world
-
-    def _look_at_hands(
-        self, image: np.ndarray, body: np.ndarray, result: Any, points: np.ndarray, world: np.ndarray
-    ) -> None:
-        height, width = image.shape[:2]
-        left, right = (
-            _pixels(landmarks, width, height) for landmarks in (result.left_hand_landmarks, result.right_hand_landmarks)
-        )
-        hands = self._hands.update(
-            image, body, (None if left is None else left[:, :2], None if right is None else right[:, :2])
-        )
-        for part, (hand, confidence) in zip((LEFT_HAND, RIGHT_HAND), hands, strict=True):
-            if hand is not None:
-                confidences = confidence * inside(hand.xy, width, height)
-                points[part] = np.column_stack([hand.xy, confidences])
-                world[part] = np.column_stack([hand.world, confidences])
+        self._anew = False
+        return detection, points, world
 
     def _count_people(self, image: np.ndarray, body: np.ndarray | None) -> None:
         """Count pictures that show a face away from the signer's head."""
@@ -122,34 +120,61 @@ class HolisticDetector:
 
     def forget(self) -> None:
         """Look for the signer anew in the next picture."""
-        self._holistic.reset()
-        self._hands = HandTracker(self._network)
+        self._anew = self._frame > 0
+        self._hands = HandTracker(self.network)
 
     def close(self) -> None:
         """Free the networks."""
         self._holistic.close()
-        self._network.close()
+        self.network.close()
         self._faces.close()
 
 
-def detect_frames(
-    frames: Iterable[np.ndarray], settings: DetectSettings, name: str, cuts: Container[int] = ()
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield points (137, 3) and world (137, 4) of each picture of a clip; warn, by ``name``, of a second person.
+def add_hands(detection: Detection, points: np.ndarray, world: np.ndarray, width: int, height: int) -> None:
+    """Write a picture's hands into its points (137, 3) and 3D (137, 4); joints outside the picture are missing."""
+    for part, (hand, confidence) in zip((LEFT_HAND, RIGHT_HAND), detection.hands, strict=True):
+        if hand is not None:
+            confidences = confidence * inside(hand.xy, width, height)
+            points[part] = np.column_stack([hand.xy, confidences])
+            world[part] = np.column_stack([hand.world, confidences])
 
-    At the frames ``cuts`` the signer is looked for anew, since what was tracked belongs to another shot.
+
+def detect_pictures(
+    clip: Callable[[], Iterable[np.ndarray]],
+    info: ClipInfo,
+    settings: DetectSettings,
+    name: str,
+    cuts: Container[int] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (T, 137, 3) and 3D (T, 137, 4) of a clip, float32; warn, by ``name``, of a second person.
+
+    Args:
+        clip: starts reading the clip's pictures; asked twice, the second time for hands that were lost.
+        info: size, rate and length of the clip.
+        settings: size of the networks and their thresholds.
+        name: what a warning calls the clip.
+        cuts: frames at which the signer is looked for anew, since what was tracked belongs to another shot.
     """
     detector = HolisticDetector(settings)
+    detections, points, worlds = [], [], []
     try:
-        for number, frame in enumerate(frames):
+        for number, image in enumerate(track(clip(), "detect", info.frames)):
             if number in cuts:
                 detector.forget()
-            yield detector(frame)
+            detection, flat, world = detector(image)
+            detections.append(detection)
+            points.append(flat.astype(np.float32))
+            worlds.append(world.astype(np.float32))
+        found = look_again(clip(), detections, info.fps, detector.network)
     finally:
         detector.close()
+    log.debug("%d lost hands were found by a second look.", found)
     if detector.crowds > 0.25 * detector.looks:
         log.warning(
             "'%s' seems to show more than one person; the one that MediaPipe found first is followed. "
             "Crop the video to the signer if that is someone else.",
             name,
         )
+    for detection, flat, world in zip(detections, points, worlds, strict=True):
+        add_hands(detection, flat, world, info.width, info.height)
+    return np.array(points).reshape(-1, COUNT, 3), np.array(worlds).reshape(-1, COUNT, 4)

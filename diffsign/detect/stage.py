@@ -6,15 +6,12 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.cuts import find_cuts
 from diffsign.detect.openpose import read_openpose
 from diffsign.detect.preview import write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
 from diffsign.errors import DiffSignError
-from diffsign.progress import track
 from diffsign.records.clip import iter_clip, probe_clip
 from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
 from diffsign.records.shots import mark_cuts
@@ -79,12 +76,11 @@ def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None 
     info = probe_clip(clip)
     cuts = find_cuts(iter_clip(clip), info.fps)
     with limited_threads(threads), quiet_natives():
-        from diffsign.detect.holistic import detect_frames
+        from diffsign.detect.holistic import detect_pictures
 
-        rows = list(detect_frames(track(iter_clip(clip), "detect", info.frames), settings, str(clip), cuts))
-    if not rows:
+        points, world = detect_pictures(lambda: iter_clip(clip), info, settings, str(clip), cuts)
+    if not len(points):
         raise DiffSignError(f"clip '{clip}' holds no frames; make it again.")
-    points, world = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
     keypoints = Keypoints(points, info.fps, info.width, info.height, world=world, detector=MEDIAPIPE)
     if settings.require_person:
         check_presence(keypoints, clip)

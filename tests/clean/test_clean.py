@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from diffsign.clean.gaps import interpolate_gaps, short_gaps
+from diffsign.clean.scale import measure
 from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
 from diffsign.clean.stage import Inputs, Outputs, run, summarise
 from diffsign.clean.steps import clean_keypoints
@@ -167,6 +168,50 @@ def test_one_hand_under_the_other_name(truth: np.ndarray) -> None:
     points[40:44, RIGHT_HAND] = 0
     result = clean_keypoints(as_keypoints(points), RAW)
     np.testing.assert_array_equal(result.points, expected.astype(np.float32))
+
+
+def close_hand(truth: np.ndarray) -> np.ndarray:
+    """Only the right hand, twice as large because it is close to the camera, up and down by 13 cm a frame."""
+    points = truth.copy()
+    points[:, LEFT_HAND] = points[:, [BODY_NAMES.index("left_elbow"), LEFT_WRIST]] = 0
+    wrist = BODY_NAMES.index("right_wrist")
+    height = 60 * np.abs((np.arange(72) % 8) - 4) - 120
+    points[:, wrist, :2] = np.column_stack([np.full(72, 190), 300 + height])
+    shape = points[0, RIGHT_HAND, :2] - points[0, RIGHT_HAND.start, :2]
+    points[:, RIGHT_HAND, :2] = points[:, None, wrist, :2] + 2 * shape
+    return points
+
+
+@pytest.mark.parametrize("wrist_known", [True, False])
+def test_one_hand_that_moves_fast_stays_the_same_hand(truth: np.ndarray, wrist_known: bool) -> None:
+    points = close_hand(truth)
+    if not wrist_known:
+        points[:, BODY_NAMES.index("right_wrist")] = 0
+    changes = clean_keypoints(as_keypoints(points), RAW).changes
+    assert not (changes & (Change.SWAPPED | Change.OUTLIER)).any()
+
+
+def test_a_hand_that_comes_back_elsewhere_keeps_its_name(truth: np.ndarray) -> None:
+    """One hand goes where the other one was, unseen for a third of a second."""
+    points = truth.copy()
+    points[:, [BODY_NAMES.index(f"{side}_wrist") for side in ("left", "right")]] = 0
+    points[:40, LEFT_HAND] = points[32:, RIGHT_HAND] = 0
+    assert not (clean_keypoints(as_keypoints(points), RAW).changes & Change.SWAPPED).any()
+
+
+def test_hands_at_the_edge_of_the_picture_are_no_outliers(truth: np.ndarray) -> None:
+    """Both hands stay at the lower edge, into which the network squeezes what it sees of them."""
+    points = truth.copy()
+    for side, part in (("left", LEFT_HAND), ("right", RIGHT_HAND)):
+        wrist = BODY_NAMES.index(f"{side}_wrist")
+        points[:, part, 1] = 510 + 0.25 * (points[:, part, 1] - points[:, wrist, None, 1])
+        points[:, wrist] = 0
+    points[:, LEFT_HAND.start : RIGHT_HAND.stop, :2] += np.random.default_rng(0).normal(0, 3, (72, 42, 2))
+    points[..., 2] *= points[..., 1] <= 512
+    scale = measure(np.where(points[..., 2:] > 0, points[..., :2], np.nan), 512, 512)
+    assert scale.hand >= 0.7 * scale.body
+    changes = clean_keypoints(as_keypoints(points), RAW).changes
+    assert (changes & Change.OUTLIER > 0).mean() < 0.005
 
 
 @pytest.mark.parametrize("unseen", ["left", "right"])

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diffsign.config.detect import DetectSettings
-from diffsign.detect.hands import LEFT, RIGHT, HandLandmarks, HandTracker, region_of
+from diffsign.detect.hand_network import LEFT, RIGHT, HandLandmarks, region_of, same
+from diffsign.detect.hands import HandTracker, choose
 from diffsign.detect.holistic import require_network
 from diffsign.detect.landmarks import OUTSIDE, to_openpose
 from diffsign.detect.preview import draw_keypoints, write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
+from diffsign.detect.second_look import Detection, expected_joints, look_again, lost_hands
 from diffsign.detect.stage import detect_clip
 from diffsign.errors import DiffSignError
 from diffsign.records.clip import probe_clip, read_clip, write_clip
@@ -136,6 +139,7 @@ def body_with_wrists(left: tuple[float, float], right: tuple[float, float]) -> n
     return body
 
 
+FPS = 24.0
 PICTURE = np.zeros((400, 440, 3), np.uint8)
 
 
@@ -149,6 +153,18 @@ def test_a_hand_on_the_wrong_side_changes_sides() -> None:
     assert found_left is left
     assert found_right is right
     assert min(sure_left, sure_right) > 0.8
+
+
+def test_one_hand_is_one_hand_whatever_it_is_called() -> None:
+    """Only the right hand is there; blurred, the network calls it left, and finds it upright and upside down."""
+    body = body_with_wrists((460, 610), (140, 120))
+    hand = hand_at(140, 120, left=0.98)
+    over = replace(hand, xy=FLAT * [1, -1] + np.array([142, 80]), presence=0.97)
+    assert same(hand, over)
+    (left, _), (right, confidence) = choose([hand, over], body, [None, None])
+    assert left is None
+    assert right is hand, "the one whose wrist is at the body's"
+    assert confidence > 0.5
 
 
 def test_a_lost_hand_is_found_where_the_wrist_went() -> None:
@@ -186,6 +202,33 @@ def test_hands_never_seen_far_from_body_do_not_cost_much() -> None:
     for _ in range(5):
         tracker.update(PICTURE, body_with_wrists((300, 120), (140, 120)), (left.xy, right.xy))
     assert network.looks == 10
+
+
+class Fussy(Planted):
+    """A network that finds a hand only in a region that is larger than it would choose."""
+
+    def __call__(self, image: np.ndarray, place, min_presence: float = 0.5) -> HandLandmarks | None:
+        hand = super().__call__(image, place)
+        return hand if hand is not None and place.side > 1.2 * region_of(hand.xy).side else None
+
+
+def test_a_second_look_knows_the_frames_on_both_sides() -> None:
+    body = body_with_wrists((300, 120), (140, 120))
+    left = [hand_at(300, 120 + 4 * t, left=0.95) for t in range(5)]
+    bodies = [body_with_wrists((300, 120 + 4 * t), (140, 600)) for t in range(5)]
+    detections = [Detection(b, [(h, 0.9), (None, 0.0)]) for b, h in zip(bodies, left, strict=True)]
+    detections[2].hands[LEFT] = (None, 0.0)
+    assert lost_hands(detections, 440, 400) == [(2, LEFT)], "the right wrist is below the picture"
+    np.testing.assert_allclose(expected_joints(detections, 2, LEFT, 12), left[2].xy)
+    network = Fussy([left[2]])
+    pictures = [PICTURE] * 5
+    assert look_again(pictures, detections, FPS, network) == 1  # type: ignore[arg-type]
+    assert detections[2].hands[LEFT][0] is left[2]
+    assert detections[2].hands[LEFT][1] > 0.6
+    detections[2].hands[LEFT] = (None, 0.0)
+    detections[2].starts = detections[3].starts = True
+    assert expected_joints(detections, 2, LEFT, 12) is None, "what is in another shot says nothing"
+    assert look_again([PICTURE] * 5, [Detection(body, [(left[0], 0.9), (left[0], 0.9)])] * 5, FPS, network) == 0  # type: ignore[arg-type]
 
 
 def test_nobody_in_the_picture(tmp_path: Path) -> None:
