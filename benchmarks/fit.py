@@ -1,13 +1,17 @@
 """Accuracy and speed of retargeting on clips with known truth.
 
     python benchmarks/fit.py --json fit.json                                  # synthetic clips, rendered or reused
+    python benchmarks/fit.py --json fit.json --sets gentle                    # slow and sharp signing alone
     python benchmarks/fit.py --json fit.json --clip clip.mp4 --truth truth.npz  # any clip with truth
 
 Each clip goes through ingest, detect, clean, fit and smooth as the workflow runs them; with ``--points true`` the true
 2D keypoints take the detector's place, which tells its error from the fit's. The truth is never an input of the fit.
-Errors are those of ``benchmarks/aligned.py``: millimetres a vertex after alignment of each part, in the axes
-of each one's own camera. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and
-only truth with both has true 2D keypoints and finger angles (docs/formats.md).
+
+Two kinds of figures. Errors after alignment of each part (``benchmarks/aligned.py``): millimetres a vertex, as papers
+report them. And the parameters of a sign (:mod:`diffsign.evaluate.parameters`), in which nothing is aligned: where the
+hands are, what they touch, when and how fast they move, which way they face, which fingers are extended, and whether
+they are there at all. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and only
+truth with both has true 2D keypoints, finger angles and parameters (docs/formats.md).
 """
 
 from __future__ import annotations
@@ -16,15 +20,16 @@ import argparse
 import json
 import logging
 import resource
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from aligned import acceleration_error, finger_error, joint_error, vertex_error
+from clips import HARD_PRESETS, TEST_SEEDS, detected, gentle, like_life
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -34,78 +39,34 @@ from diffsign.body.model import Body, load_body
 from diffsign.config.fit import FitSettings
 from diffsign.config.smooth import SmoothSettings
 from diffsign.errors import DiffSignError
+from diffsign.evaluate.parameters import gap, head
+from diffsign.evaluate.signing import HANDS, Signing, compare
 from diffsign.files import atomic
 from diffsign.fit.motion import fit_motion
 from diffsign.fit.points import PointModel, reduced
-from diffsign.records.clip import probe_clip
-from diffsign.records.keypoints import Keypoints, load_keypoints
+from diffsign.geometry.camera import Camera
+from diffsign.progress import track
+from diffsign.records.keypoints import BODY_NAMES, Keypoints
 from diffsign.records.motion import Motion, save_motion
 from diffsign.smooth.motion import smooth_motion
 from diffsign.synthetic.truth import Truth
 
 log = logging.getLogger(__name__)
 
-#: Seeds that no setting was tuned on; 7 and 11 to 14 were.
-TEST_SEEDS = tuple(range(101, 113))
 #: Figures of one clip by name.
 Row = dict[str, float | str]
-PARTS = ("upper_body", "left_hand", "right_hand", "face")
-JOINTS = {
+REGIONS = ("upper_body", "left_hand", "right_hand", "face")
+REGION_JOINTS = {
     "upper_body": [0, 3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
     "left_hand": [20, *range(25, 40)],
     "right_hand": [21, *range(40, 55)],
 }
-
-
-def run(*arguments: str | Path) -> None:
-    """Run a command of ``diffsign``; its error ends the benchmark."""
-    done = subprocess.run([sys.executable, "-m", "diffsign", *map(str, arguments)], capture_output=True, text=True)
-    if done.returncode:
-        raise DiffSignError(f"diffsign {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
-
-
-def synthetic(seed: int, body: Path, work: Path) -> tuple[Path, Path]:
-    """Return video and truth of a synthetic signer, 2 to 4 s at 24 to 30 frames/s; rendered unless they are there."""
-    video, truth = work / f"seed{seed}" / "source.mp4", work / f"seed{seed}" / "truth.npz"
-    if not (video.exists() and truth.exists()):
-        fps, seconds = 24 + seed % 3 * 3, 2 + seed // 3 % 3
-        run(
-            "demo-signer",
-            video,
-            "--truth",
-            truth,
-            "--body",
-            body,
-            "--seed",
-            str(seed),
-            f"--seconds={seconds}",
-            f"--fps={fps}",
-        )
-    return video, truth
-
-
-def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
-    """Return the cleaned keypoints of a video at its own size and rate, and seconds that detection took.
-
-    Raises:
-        DiffSignError: if the video cannot be read, or the truth's pictures have another size.
-    """
-    folder = work / f"{video.parent.name}-{video.stem}"
-    clip, raw, clean = folder / "clip.mkv", folder / "keypoints.npz", folder / "keypoints.clean.npz"
-    start = time.perf_counter()
-    if not clean.exists() or clean.stat().st_mtime < video.stat().st_mtime:
-        info, camera = probe_clip(video), truth.camera
-        # Truth that does not say how large its pictures are says it by the principal point, which is about the middle.
-        if max(abs(info.width - camera.width) / info.width, abs(info.height - camera.height) / info.height) > 0.1:
-            raise DiffSignError(
-                f"'{video}' is {info.width}x{info.height}, but the camera of its truth is for {camera.width}x"
-                f"{camera.height} pixels; give K and image_size for the video's own pixels."
-            )
-        run("ingest", video, clip, f"--height={8 * round(info.height / 8)}", f"--fps={truth.fps or info.fps}")
-        start = time.perf_counter()
-        run("detect", clip, raw)
-        run("clean", raw, clean)
-    return load_keypoints(clean), time.perf_counter() - start
+#: Surfaces whose touches are compared, as parts of the body.
+TOUCHING = (("left_hand", "right_hand"), ("left_hand", "head"), ("right_hand", "head"))
+#: A hand is wrong that is farther than this from where it should be, in palm widths of the picture.
+WRONG = 1.0
+#: A wrist slower than this stands still: metres a second.
+STILL = 0.03
 
 
 def true_points(body: Body, truth: Truth, vertices: np.ndarray) -> np.ndarray:
@@ -124,11 +85,11 @@ def score(body: Body, motion: Motion, truth: Truth, vertices: np.ndarray | None,
     found = motion.camera.to_camera(body.vertices(motion))
     joints, true_joints = motion.camera.to_camera(body.joints(motion)), truth.camera.to_camera(truth.joints)
     out = {}
-    for part, rows in JOINTS.items():
+    for part, rows in REGION_JOINTS.items():
         out[f"mpjpe_{part}_mm"] = float(joint_error(joints, true_joints, rows).mean())
     if vertices is not None:
         vertices = truth.camera.to_camera(vertices)
-        for part in PARTS:
+        for part in REGIONS:
             rows = body.parts[part]
             out[f"tr_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows]).mean())
             out[f"t_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows], rotation=False).mean())
@@ -141,51 +102,113 @@ def score(body: Body, motion: Motion, truth: Truth, vertices: np.ndarray | None,
     return {name: value for name, value in out.items() if np.isfinite(value)}
 
 
-def measure(
-    name: str,
-    points: str,
-    keypoints: Keypoints,
-    truth: Truth,
-    body: Body,
-    model: PointModel,
-    settings: FitSettings,
-    threads: int,
-    out: Path | None = None,
-) -> Row:
-    """Fit and smooth one clip, write its motion to ``out``, and return its row of the table.
+def signing(body: Body, camera: Camera, points: np.ndarray, vertices: np.ndarray, fps: float) -> Signing:
+    """Return what the parameters of a sign are read from.
+
+    Args:
+        body: which vertices are hands and head.
+        camera: that sees them.
+        points: (T, 137, 3) keypoints in the world.
+        vertices: (T, V, 3) in the world.
+        fps: frames a second.
+    """
+    gaps = {f"{a}-{b}": gap(vertices[:, body.parts[a]], vertices[:, body.parts[b]]) for a, b in TOUCHING}
+    seen = camera.to_camera(np.asarray(points, np.float64))
+    size = camera.width, camera.height
+    return Signing(seen, camera.project(points), *size, fps, float(camera.K[0, 0]), gaps)
+
+
+def trust(motion: Motion, result: Signing, truth: Signing) -> dict[str, float]:
+    """Return which share of the frames with a hand in the wrong place are flagged, and of the others."""
+    wrong, flagged = [], []
+    for column, (side, hand) in enumerate(HANDS.items(), start=1):
+        there = truth.present[side]
+        off = np.linalg.norm(result.pixels[:, hand.start] - truth.pixels[:, hand.start], axis=-1) / truth.palm(hand)
+        wrong.append((off > WRONG)[there])
+        flagged.append((~motion.valid | ~motion.seen[:, column])[there])
+    bad, said = np.concatenate(wrong), np.concatenate(flagged)
+    shares = {"wrong_hands": bad, "wrong_hands_flagged": said[bad], "false_alarms": said[~bad]}
+    return {name: float(values.mean()) for name, values in shares.items() if len(values)}
+
+
+def steadiness(result: Signing, truth: Signing) -> dict[str, float]:
+    """Return how much hands tremble while the true ones stand still, and how much still shoulders move in depth."""
+    measures = {}
+    tremble = []
+    for side, hand in HANDS.items():
+        own, true = (s.points[:, hand.start] - head(s.points) for s in (result, truth))
+        speed = np.linalg.norm(np.diff(true, axis=0), axis=-1) * truth.fps
+        still = (speed[1:] < STILL) & (speed[:-1] < STILL) & truth.present[side][1:-1]
+        tremble.append(np.linalg.norm(np.diff(own, n=2, axis=0), axis=-1)[still] * truth.fps**2)
+    if len(np.concatenate(tremble)):
+        measures["tremble_m_s2"] = float(np.concatenate(tremble).mean())
+    rows = [BODY_NAMES.index(f"{side}_shoulder") for side in HANDS]
+    moved = np.abs(np.diff(result.points[:, rows], axis=0) - np.diff(truth.points[:, rows], axis=0))
+    if len(moved):
+        measures["shoulders_depth_mm_a_frame"] = float(1000 * moved[..., 2].mean())
+    return measures
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip to be fitted.
+
+    Attributes:
+        name: of the clip.
+        group: the set that it belongs to.
+        points: whose keypoints are fitted, ``detected`` or ``true``.
+        keypoints: they.
+        truth: of the clip.
+    """
+
+    name: str
+    group: str
+    points: str
+    keypoints: Keypoints
+    truth: Truth
+
+
+def check(case: Case, body: Body) -> None:
+    """Refuse truth of other frames than the keypoints' or of another body's vertices.
 
     Raises:
-        DiffSignError: if the truth has other frames than the keypoints or other vertices than the body.
+        DiffSignError: if so.
     """
-    vertices = truth.vertices
+    keypoints, truth, vertices = case.keypoints, case.truth, case.truth.vertices
     if len(keypoints) != len(truth):
         raise DiffSignError(
-            f"{name} has {len(keypoints)} frames at {keypoints.fps:g} a second, but its truth has {len(truth)}; give "
-            "truth of every frame, and its rate as fps."
+            f"{case.name} has {len(keypoints)} frames at {keypoints.fps:g} a second, but its truth has {len(truth)}; "
+            "give truth of every frame, and its rate as fps."
         )
     count = len(body.model.v_template)
     if vertices is not None and vertices.shape[1] != count:
         raise DiffSignError(
-            f"the truth of {name} has {vertices.shape[1]} vertices, but the body file has {count}; give vertices in "
-            "the body file's order, or the body file that they belong to with --body."
+            f"the truth of {case.name} has {vertices.shape[1]} vertices, but the body file has {count}; give vertices "
+            "in the body file's order, or the body file that they belong to with --body."
         )
+
+
+def measure(case: Case, body: Body, model: PointModel, threads: int, out: Path | None = None) -> Row:
+    """Fit and smooth one clip, write its motion to ``out``, and return its row of the table."""
+    check(case, body)
+    keypoints, truth, vertices = case.keypoints, case.truth, case.truth.vertices
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
         start, cpu = time.perf_counter(), time.process_time()
-        fitted, report = fit_motion(keypoints, model, settings, body.sha256)
+        fitted, report = fit_motion(keypoints, model, FitSettings(), body.sha256)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         start = time.perf_counter()
         smoothed, _ = smooth_motion(fitted, SmoothSettings())
         smoothing = time.perf_counter() - start
     if out is not None:
         save_motion(out, smoothed)
-    fps = keypoints.fps
-    unsmoothed = score(body, fitted, truth, vertices, fps)
-    row: dict[str, float | str] = {
-        "clip": name,
-        "points": points,
+    unsmoothed = score(body, fitted, truth, vertices, keypoints.fps)
+    row: Row = {
+        "clip": case.name,
+        "set": case.group,
+        "points": case.points,
         "frames": len(truth),
-        **score(body, smoothed, truth, vertices, fps),
+        **score(body, smoothed, truth, vertices, keypoints.fps),
         "error_body_px": report.body,
         "error_hands_px": report.hands,
         "error_face_px": report.face,
@@ -197,7 +220,25 @@ def measure(
     }
     if "acceleration_mm_s2" in unsmoothed:
         row["acceleration_unsmoothed_mm_s2"] = unsmoothed["acceleration_mm_s2"]
+    if complete(truth):
+        row |= parameters(body, fitted, smoothed, truth)
     return row
+
+
+#: Parameters that are also given for the motion as it was fitted, to see what smoothing does.
+BEFORE_SMOOTHING = ("peak_speed_ratio", "tremble_m_s2", "location_wrist_palms_median", "location_wrist_palms_p90")
+
+
+def parameters(body: Body, fitted: Motion, smoothed: Motion, truth: Truth) -> dict[str, float]:
+    """Return the parameters of a sign by name, those of :data:`BEFORE_SMOOTHING` also as fitted."""
+    vertices, fps = np.asarray(truth.vertices), smoothed.fps
+    true = signing(body, truth.camera, true_points(body, truth, vertices), vertices, fps)
+    measures = {}
+    for motion in (fitted, smoothed):
+        result = signing(body, motion.camera, body.keypoints(motion), body.vertices(motion), fps)
+        as_fitted = {f"as_fitted_{name}": measures[name] for name in BEFORE_SMOOTHING if name in measures}
+        measures = compare(result, true) | steadiness(result, true) | trust(motion, result, true) | as_fitted
+    return measures
 
 
 def exact(truth: Truth, body: Body) -> Keypoints:
@@ -208,15 +249,18 @@ def exact(truth: Truth, body: Body) -> Keypoints:
     return Keypoints(points, truth.fps or 24.0, truth.camera.width, truth.camera.height, detector="truth")
 
 
+def kind_of(row: Row) -> str:
+    """Return the set and the kind of points of a row."""
+    return f"{row['set']}, {row['points']}"
+
+
 def mean_rows(rows: list[Row]) -> dict[str, dict[str, float]]:
-    """Return the means over the clips by kind of points."""
+    """Return the means over the clips by set and kind of points, such as ``gentle, detected``."""
     means = {}
-    for points in dict.fromkeys(str(row["points"]) for row in rows):
-        mine = [row for row in rows if row["points"] == points]
+    for kind in dict.fromkeys(kind_of(row) for row in rows):
+        mine = [row for row in rows if kind_of(row) == kind]
         numbers = {key for row in mine for key, value in row.items() if not isinstance(value, str)}
-        means[points] = {
-            key: float(np.nanmean([float(row.get(key, np.nan)) for row in mine])) for key in sorted(numbers)
-        }
+        means[kind] = {key: float(np.nanmean([float(row.get(key, np.nan)) for row in mine])) for key in sorted(numbers)}
     return means
 
 
@@ -232,19 +276,65 @@ def write(path: Path, rows: list[Row]) -> None:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
 
 
+#: What is printed of each clip: errors after alignment, then the parameters of a sign.
+TABLES = {
+    "Errors after alignment (TR-V2V in mm)": {
+        **{f"tr_v2v_{part}_mm": part.replace("_", " ") for part in REGIONS},
+        "finger_joints_deg": "fingers °",
+        "acceleration_mm_s2": "acc. mm/s²",
+        "fit_fps": "frames/s",
+    },
+    "Parameters of a sign": {
+        "location_wrist_from_head_mm_median": "wrist mm",
+        "location_tips_from_head_mm_median": "tips mm",
+        "location_wrist_palms_p90": "wrist palms 90 %",
+        "contact_recall": "touches kept",
+        "peak_speed_ratio": "peak speed",
+        "delay_frames": "delay",
+        "orientation_palm_deg_median": "palm °",
+        "fingers_kept": "fingers kept",
+        "absent_hands_shown": "absent shown",
+        "presence_recall": "present shown",
+        "wrong_hands_flagged": "wrong flagged",
+    },
+}
+
+
 def show(rows: list[Row]) -> None:
-    """Print the table."""
-    columns = {f"tr_v2v_{part}_mm": part.replace("_", " ") for part in PARTS}
-    columns |= {"finger_joints_deg": "fingers °", "acceleration_mm_s2": "acc. mm/s²", "fit_fps": "frames/s"}
-    table = Table(title="TR-V2V in mm")
-    for title in ("clip", "points", *columns.values()):
-        table.add_column(title)
-    for points, means in mean_rows(rows).items():
-        mine = [row for row in rows if row["points"] == points]
-        for row in [*mine, {"clip": "mean", "points": points, **means}]:
-            cells = [f"{float(row.get(key, np.nan)):.1f}" for key in columns]
-            table.add_row(str(row["clip"]), points, *cells)
-    Console().print(table)
+    """Print the tables."""
+    for title, columns in TABLES.items():
+        table = Table(title=title)
+        for column in ("clip", "points", *columns.values()):
+            table.add_column(column)
+        for kind, means in mean_rows(rows).items():
+            mine = [row for row in rows if kind_of(row) == kind]
+            for row in [*mine, {"clip": f"mean, {kind.split(',')[0]}", "points": kind.split(", ")[1], **means}]:
+                values = [row.get(key) for key in columns]
+                cells = [
+                    "" if value is None else f"{float(value):.{2 if float(value) < 2 else 1}f}" for value in values
+                ]
+                table.add_row(str(row["clip"]), str(row["points"]), *cells)
+        Console().print(table)
+
+
+def cases_of(given: argparse.Namespace, body: Body) -> Iterator[Case]:
+    """Yield what is to be fitted, clip by clip."""
+    pairs = [("given", video, path) for video, path in zip(given.clip, given.truth, strict=True)]
+    if not pairs:
+        clips = gentle(tuple(given.seeds)) if "gentle" in given.sets else []
+        clips += like_life(tuple(given.presets)) if "like-life" in given.sets else []
+        pairs = [(clip.group, *clip.render(given.body, given.work)) for clip in track(clips, "clips")]
+    kinds: dict[str, Callable[[Path, Truth], Keypoints]] = {
+        "detected": lambda video, truth: detected(video, truth, given.work)[0],
+        "true": lambda _video, truth: exact(truth, body),
+    }
+    for group, video, path in pairs:
+        truth = load_truth(path)
+        for kind, find in kinds.items():
+            if kind == "true" and not complete(truth):
+                log.warning("'%s' has not both vertices and all joints, so it has no true 2D keypoints.", path)
+            elif given.points in (kind, "both"):
+                yield Case(f"{video.parent.name}/{video.name}", group, kind, find(video, truth), truth)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -257,7 +347,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("results/benchmarks/fit"), help="folder for clips and keypoints"
     )
-    parser.add_argument("--seeds", type=int, nargs="*", default=list(TEST_SEEDS), help="seeds of the synthetic clips")
+    parser.add_argument(
+        "--sets", nargs="+", choices=("gentle", "like-life"), default=["gentle", "like-life"], help="synthetic clips"
+    )
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(TEST_SEEDS), help="seeds of the gentle set")
+    parser.add_argument(
+        "--presets", nargs="*", choices=HARD_PRESETS, default=list(HARD_PRESETS), help="presets of the set like life"
+    )
     parser.add_argument(
         "--points", choices=("detected", "true", "both"), default="both", help="which keypoints are fitted"
     )
@@ -269,31 +365,12 @@ def main(arguments: list[str] | None = None) -> None:
         )
     body = load_body(given.body)
     model = reduced(body)
-    pairs = list(zip(given.clip, given.truth, strict=True))
-    pairs = pairs or [synthetic(seed, given.body, given.work) for seed in given.seeds]
     rows: list[Row] = []
-    kinds: dict[str, Callable[[Path, Truth], Keypoints]] = {
-        "detected": lambda video, truth: detected(video, truth, given.work)[0],
-        "true": lambda _video, truth: exact(truth, body),
-    }
-    for video, path in pairs:
-        truth = load_truth(path)
-        for kind, find in kinds.items():
-            if kind == "true" and not complete(truth):
-                log.warning("'%s' has not both vertices and all joints, so it has no true 2D keypoints.", path)
-            elif given.points in (kind, "both"):
-                row = measure(
-                    f"{video.parent.name}/{video.name}",
-                    kind,
-                    find(video, truth),
-                    truth,
-                    body,
-                    model,
-                    FitSettings(),
-                    given.threads,
-                    given.work / f"{video.parent.name}-{video.stem}" / "motion.npz" if kind == "detected" else None,
-                )
-                rows.append(row)
+    for case in cases_of(given, body):
+        folder = given.work / case.name.replace("/", "-").rpartition(".")[0]
+        rows.append(
+            measure(case, body, model, given.threads, folder / "motion.npz" if case.points == "detected" else None)
+        )
         write(given.json, rows)
     show(rows)
 

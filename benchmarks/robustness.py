@@ -29,7 +29,8 @@ import disturb
 import matplotlib as mpl
 import numpy as np
 from aligned import finger_error, vertex_error
-from fit import PARTS, run, true_points
+from clips import run
+from fit import REGIONS, true_points
 from rich.console import Console
 from rich.table import Table
 from truth import load_truth
@@ -123,7 +124,7 @@ def cases(body: Path, work: Path) -> Iterator[Case]:
         folder = work / name.replace(" ", "-").rstrip("°")
         video, path = folder / "source.mp4", folder / "truth.npz"
         if not (video.exists() and path.exists()):
-            run("demo-signer", video, "--truth", path, "--body", body, f"--seed={SEED}", *flags)
+            run("synthetic-signer", video, "--truth", path, "--body", body, f"--seed={SEED}", *flags)
         yield Case(name, detect(video, folder), load_truth(path), every)
     middle = np.array([frames // 2])
     yield Case("one frame", disturb.take(keypoints, middle), truth, middle)
@@ -160,8 +161,8 @@ def measure(case: Case, body: Body, path: Path, work: Path) -> tuple[dict[str, A
     vertices = case.truth.vertices
     if vertices is None:
         raise DiffSignError("the truth of a disturbed clip needs vertices.")
-    rows = np.concatenate([body.parts[part] for part in PARTS])
-    found, edges = body.vertices(motion, rows), np.cumsum([0, *(len(body.parts[part]) for part in PARTS)])
+    rows = np.concatenate([body.parts[part] for part in REGIONS])
+    found, edges = body.vertices(motion, rows), np.cumsum([0, *(len(body.parts[part]) for part in REGIONS)])
     errors = [vertex_error(found[:, a:b], vertices[:, rows[a:b]][case.order]) for a, b in pairwise(edges)]
     errors.append(finger_error(body.keypoints(motion), true_points(body, case.truth, vertices)[case.order]))
     numbers = all(np.isfinite(getattr(motion, name)).all() for name in ("full_pose", "transl", "expression", "betas"))
@@ -207,7 +208,7 @@ def benchmark(body_path: Path, work: Path) -> dict[str, Any]:
     """Run everything and return the report."""
     work.mkdir(parents=True, exist_ok=True)
     body = load_body(body_path)
-    names = [*PARTS, "fingers"]
+    names = [*REGIONS, "fingers"]
     rows: list[dict[str, Any]] = []
     report: dict[str, Any] = {"cases": rows}
     plain = np.zeros(0)
@@ -315,10 +316,10 @@ def document(report: dict[str, Any], path: Path) -> None:
 def show(report: dict[str, Any]) -> None:
     """Print the errors of every clip."""
     table = Table(title="TR-V2V in mm, fingers in degrees")
-    for title in ("clip", *PARTS, "fingers", "flagged", "hands unseen"):
+    for title in ("clip", *REGIONS, "fingers", "flagged", "hands unseen"):
         table.add_column(title)
     for row in report["cases"]:
-        figures = [f"{row[key]:.1f}" for key in (*PARTS, "fingers")]
+        figures = [f"{row[key]:.1f}" for key in (*REGIONS, "fingers")]
         table.add_row(row["case"], *figures, str(row["flagged"]), str(row["unseen_hands"]))
     Console().print(table)
 
