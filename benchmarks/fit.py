@@ -10,8 +10,8 @@ Each clip goes through ingest, detect, clean, fit and smooth as the workflow run
 Two kinds of figures. Errors after alignment of each part (``benchmarks/aligned.py``): millimetres a vertex, as papers
 report them. And the parameters of a sign (:mod:`diffsign.evaluate.parameters`), in which nothing is aligned: where the
 hands are, what they touch, when and how fast they move, which way they face, which fingers are extended, and whether
-they are there at all. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and only
-truth with both has true 2D keypoints, finger angles and parameters (docs/formats.md).
+they are there at all. Truth with joints only has no vertex errors, truth with vertices only has no joint errors, and
+only truth with both has true 2D keypoints, finger angles and parameters (docs/formats.md).
 """
 
 from __future__ import annotations
