@@ -41,7 +41,7 @@ class SyntheticClip:
         """Return video and truth, rendered unless they are there."""
         folder = work / self.name
         video, truth, stamp = folder / "source.mp4", folder / "truth.npz", folder / "flags.json"
-        flags = [f"--truth={truth}", f"--body={body}", *self.flags]
+        flags = [f"--truth={truth}", f"--body={body}", "--threads=1", *self.flags]
         kept = json.loads(stamp.read_text()) if stamp.exists() else list(self.flags)
         if not (video.exists() and truth.exists() and kept == list(self.flags)):
             run("synthetic-signer", video, *flags)

@@ -48,9 +48,9 @@ from diffsign.smooth.stage import smooth_motion
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 #: Thumb, index, middle, ring and little finger: E extended, F folded, a dot where the letter leaves it open.
 AMERICAN = {
-    "A": ".FFFF", "B": ".EEEE", "C": ".....", "D": ".EFFF", "E": ".FFFF", "F": "..EEE", "G": ".EFFF", "H": ".EEFF",
-    "I": ".FFFE", "J": ".FFFE", "K": ".EEFF", "L": "EEFFF", "M": ".FFFF", "N": ".FFFF", "O": ".....", "P": ".EEFF",
-    "Q": ".EFFF", "R": ".EEFF", "S": ".FFFF", "T": ".FFFF", "U": ".EEFF", "V": ".EEFF", "W": ".EEEF", "X": "..FFF",
+    "A": ".FFFF", "B": "FEEEE", "C": ".....", "D": ".EFFF", "E": ".FFFF", "F": "..EEE", "G": ".EFFF", "H": ".EEFF",
+    "I": ".FFFE", "J": ".FFF.", "K": ".EEFF", "L": "EEFFF", "M": ".FFFF", "N": ".FFFF", "O": ".....", "P": ".EEFF",
+    "Q": ".EFFF", "R": "FEEFF", "S": "FFFFF", "T": ".FFFF", "U": "FEEFF", "V": "FEEFF", "W": "FEEEF", "X": "..FFF",
     "Y": "EFFFE", "Z": ".EFFF",
 }  # fmt: skip
 #: Letters that German Sign Language makes as American Sign Language does.

@@ -32,10 +32,10 @@ NECK = BODY_NAMES.index("neck")
 
 #: A finger whose three joints bend by less than the first, in sum, is extended, by more than the second folded:
 #: degrees. Straight fingers of real hands sum to about 40, folded ones to about 230.
-EXTENDED_BELOW, FOLDED_ABOVE = 85.0, 130.0
-#: A thumb whose tip is farther from the index finger's knuckle than the first, in palm lengths, is extended, nearer
-#: than the second folded.
-THUMB_EXTENDED_ABOVE, THUMB_FOLDED_BELOW = 0.75, 0.5
+EXTENDED_BELOW, FOLDED_ABOVE = 95.0, 120.0
+#: A thumb whose tip is farther from the little finger's knuckle than the first, in palm lengths, is extended, nearer
+#: than the second folded across the palm; in between it lies beside the index finger.
+THUMB_EXTENDED_ABOVE, THUMB_FOLDED_BELOW = 1.0, 0.7
 
 #: Surfaces that are nearer than this touch: metres.
 TOUCH = 0.012
@@ -264,7 +264,7 @@ def extended(hand: Array) -> npt.NDArray[np.int8]:
     bends = np.degrees(finger_angles(hand)).reshape(*hand.shape[:-2], 5, 3).sum(-1)
     state = np.where(bends < EXTENDED_BELOW, 1, np.where(bends > FOLDED_ABOVE, -1, 0))
     palm = np.linalg.norm(hand[..., MIDDLE, :] - hand[..., WRIST, :], axis=-1)
-    away = np.linalg.norm(hand[..., TIPS[0], :] - hand[..., INDEX, :], axis=-1) / np.where(palm > 0, palm, np.nan)
+    away = np.linalg.norm(hand[..., TIPS[0], :] - hand[..., LITTLE, :], axis=-1) / np.where(palm > 0, palm, np.nan)
     thumb = np.where(away > THUMB_EXTENDED_ABOVE, 1, np.where(away < THUMB_FOLDED_BELOW, -1, 0))
     state[..., 0] = thumb
     return state.astype(np.int8)
