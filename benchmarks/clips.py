@@ -78,7 +78,8 @@ def run(*arguments: str | Path) -> None:
     """Run a command of ``diffsign``; its error ends the benchmark."""
     done = subprocess.run([sys.executable, "-m", "diffsign", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
-        raise DiffSignError(f"diffsign {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode} and said nothing."]
+        raise DiffSignError(f"diffsign {arguments[0]} failed: {said[-1]}")
 
 
 def _code() -> str:

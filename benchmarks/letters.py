@@ -38,12 +38,12 @@ from diffsign.errors import DiffSignError
 from diffsign.evaluate.parameters import extended
 from diffsign.evaluate.signing import HANDS
 from diffsign.files import atomic
+from diffsign.fit.motion import fit_motion
 from diffsign.fit.points import PointModel, reduced
-from diffsign.fit.stage import fit_motion
 from diffsign.geometry.rotations import rotvec_to_rotmat
 from diffsign.progress import track
 from diffsign.records.keypoints import Keypoints
-from diffsign.smooth.stage import smooth_motion
+from diffsign.smooth.motion import smooth_motion
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 #: Thumb, index, middle, ring and little finger: E extended, F folded, a dot where the letter leaves it open.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from diffsign.body.handshapes import SHAPES
 from diffsign.geometry.skeleton import FINGERS, JOINTS
 
 SAMPLES = 1500
 SEED = 20241206
 
-#: Bend of knuckle, middle and end joint in degrees, of the states a finger is in.
+#: Bend of knuckle, middle and end joint in degrees, of the states a finger is in (:mod:`diffsign.body.handshapes`).
 BENT = {
     "straight": (0, 0, 0),
     "relaxed": (18, 22, 12),
@@ -26,30 +27,10 @@ BENT = {
     "fist": (85, 95, 60),
 }
 
-#: States of index, middle, ring and little finger, and of the thumb (see :data:`THUMB`), in handshapes of
-#: finger alphabets and classifiers. Letters follow the American alphabet.
-SHAPES: dict[str, tuple[str, str, str, str, str]] = {
-    "flat-hand": ("straight", "straight", "straight", "straight", "along"),
-    "rest": ("relaxed", "relaxed", "relaxed", "relaxed", "relaxed"),
-    "A": ("fist", "fist", "fist", "fist", "along"),
-    "B": ("straight", "straight", "straight", "straight", "across"),
-    "C": ("curved", "curved", "curved", "curved", "opposed"),
-    "D": ("straight", "curved", "curved", "curved", "opposed"),
-    "E": ("claw", "claw", "claw", "claw", "across"),
-    "F": ("hook", "straight", "straight", "straight", "opposed"),
-    "I": ("fist", "fist", "fist", "straight", "across"),
-    "L": ("straight", "fist", "fist", "fist", "out"),
-    "O": ("hook", "hook", "hook", "hook", "opposed"),
-    "S": ("fist", "fist", "fist", "fist", "across"),
-    "V": ("straight", "straight", "fist", "fist", "across"),
-    "W": ("straight", "straight", "straight", "fist", "across"),
-    "X": ("claw", "fist", "fist", "fist", "across"),
-    "Y": ("fist", "fist", "fist", "straight", "out"),
-    "5": ("straight", "straight", "straight", "straight", "out"),
-    "claw": ("claw", "claw", "claw", "claw", "out"),
-    "bent-B": ("flat", "flat", "flat", "flat", "along"),
-    "ILY": ("straight", "fist", "fist", "straight", "out"),
-}
+#: Handshapes that the population is blended from.
+POPULATION = (
+    "flat-hand rest A B C D E F I L O S V W X Y 5 claw bent-B ILY".split()
+)  # adding one changes every body file that is built
 
 #: Thumb: turn across the palm, away from it, and bends of its two outer joints, degrees.
 THUMB = {
@@ -106,11 +87,10 @@ def sample_hands(joints: np.ndarray, count: int = SAMPLES, seed: int = SEED) -> 
     """Return ``count`` left hand poses (N, 15, 3): blends of two handshapes each, with noise, inside the limits."""
     rng = np.random.default_rng(seed)
     axes = finger_axes(joints)
-    names = list(SHAPES)
     order = ("index", "middle", "ring", "pinky")
     poses = np.empty((count, 15, 3))
     for i in range(count):
-        one, two = (SHAPES[names[k]] for k in rng.integers(len(names), size=2))
+        one, two = (SHAPES[POPULATION[k]] for k in rng.integers(len(POPULATION), size=2))
         share = rng.beta(0.5, 0.5)
         fingers = {}
         for k, finger in enumerate(order):

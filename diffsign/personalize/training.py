@@ -21,8 +21,8 @@ import torch
 
 from diffsign.config.personalize import PersonalizeSettings
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic
 from diffsign.models.networks import chosen_preset, library
+from diffsign.models.training import load_checkpoint, save_checkpoint, update
 from diffsign.personalize.class_pictures import class_pictures
 from diffsign.personalize.networks import Examples, Networks
 from diffsign.personalize.subject import TrainingSubject, read_square
@@ -92,8 +92,7 @@ class Personalization:
                 loss = self.loss(unet, subject, prior, step)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
-                optimizer.step()
+                update(optimizer, trained.values())
                 losses.append(loss.item())
                 table.write(f"{step},{losses[-1]:.6g}\n")
                 if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
@@ -211,8 +210,7 @@ class Checkpoint:
             "lora": {name: parameter.detach() for name, parameter in trained.items()},
             "optimizer": optimizer.state_dict(),
         }
-        with atomic(self.path) as temporary:
-            torch.save(state, temporary)
+        save_checkpoint(self.path, state)
 
     def restore(self, trained: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer, steps: int) -> int:
         """Go on from the checkpoint if it is of this training; return the step to begin with.
@@ -220,15 +218,12 @@ class Checkpoint:
         Raises:
             DiffSignError: if there is a checkpoint that cannot be read.
         """
-        if not self.path.exists():
+        state = load_checkpoint(self.path, self.device)
+        if state is None:
             return 0
-        try:
-            state = torch.load(self.path, map_location=self.device, weights_only=True)
-            made_of, step = state["made_of"], int(state["step"])
-        except Exception as error:
-            raise DiffSignError(
-                f"checkpoint '{self.path}' cannot be read ({error}); remove it to begin anew."
-            ) from error
+        if "made_of" not in state or "step" not in state:
+            raise DiffSignError(f"checkpoint '{self.path}' is not one of personalize; remove it to begin anew.")
+        made_of, step = state["made_of"], int(state["step"])
         if made_of != self.made_of or step > steps:
             log.info("The checkpoint '%s' is of other pictures or settings; training begins anew.", self.path)
             return 0

@@ -1,4 +1,4 @@
-"""An inventory of handshapes, and how a given hand takes them.
+"""Handshapes as the synthetic signer makes them, and how a given hand takes them.
 
 A handshape is written in degrees from the straight finger: how far each finger bends at its three joints and
 how far it leans to the thumb's side. The thumb is written as where its tip goes, because the contact is what
@@ -15,17 +15,23 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from diffsign.body.handshapes import SHAPES
 from diffsign.geometry.skeleton import FINGERS as FINGER_ORDER
 from diffsign.synthetic.kinematics import RestingHand, unit
 
 Bend = tuple[float, float, float, float]
 
-# Bends of one finger in degrees: knuckle, middle joint, last joint, lean to the thumb's side.
-STRAIGHT: Bend = (0, 3, 2, 0)
-FIST: Bend = (82, 100, 65, 0)
-HOOK: Bend = (10, 95, 55, 0)
-CURVED: Bend = (35, 38, 25, 0)
-FLAT_BENT: Bend = (78, 8, 4, 0)
+#: Bends of one finger in degrees, by the states of :mod:`diffsign.body.handshapes`: knuckle, middle joint, last joint,
+#: lean to the thumb's side. They are the signer's own, not those of the population that hand poses are learned from.
+BENDS: dict[str, Bend] = {
+    "straight": (0, 3, 2, 0),
+    "relaxed": (22, 28, 16, 0),
+    "curved": (35, 38, 25, 0),
+    "claw": (10, 95, 55, 0),
+    "flat": (78, 8, 4, 0),
+    "hook": (54, 62, 36, 0),
+    "fist": (82, 100, 65, 0),
+}
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,18 @@ class Handshape:
     thumb: Thumb
 
 
-def lean(bend: Bend, degrees: float) -> Bend:
-    """Return the bend with the finger leaning ``degrees`` to the thumb's side."""
-    return (*bend[:3], degrees)
+def leaning(degrees: float) -> Bend:
+    """Return the straight finger, leaning ``degrees`` to the thumb's side."""
+    return (*BENDS["straight"][:3], degrees)
+
+
+def _made(name: str, thumb: Thumb, **exactly: Bend) -> Handshape:
+    """Return a handshape of the inventory with the thumb at a place, and some fingers bent exactly so."""
+    states = SHAPES[name]
+    bends = {
+        finger: exactly.get(finger, BENDS[getattr(states, finger)]) for finger in FINGER_ORDER if finger != "thumb"
+    }
+    return Handshape(**bends, thumb=thumb)
 
 
 BESIDE = Thumb("index", 0.7, (0.0, 2.1, -0.4))
@@ -70,39 +85,39 @@ OUT = Thumb("palm", 0.0, (-2.2, 8.4, 1.8))
 ASIDE = Thumb("palm", 0.0, (-1.0, 6.0, 3.5), 0.5)
 ALONG = Thumb("palm", 0.0, (2.6, 4.7, 0.8))
 
-#: Handshapes by the name that sign linguistics gives them (letters and digits of one-handed alphabets).
+#: Handshapes as the signer makes them: which finger is in which state says :mod:`diffsign.body.handshapes`.
 HANDSHAPES: dict[str, Handshape] = {
-    "rest": Handshape((18, 24, 14, 2), (22, 28, 16, 0), (26, 32, 18, -1), (28, 34, 20, -3), ASIDE),
-    "A": Handshape(FIST, FIST, FIST, FIST, BESIDE),
-    "S": Handshape(FIST, FIST, FIST, FIST, ACROSS_FIST),
-    "B": Handshape(STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT, IN_PALM),
-    "flat": Handshape(STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT, ALONG),
-    "bent": Handshape(FLAT_BENT, FLAT_BENT, FLAT_BENT, FLAT_BENT, ALONG),
-    "C": Handshape(CURVED, CURVED, CURVED, CURVED, Thumb("index", 3, (-0.5, 0.0, 4.6))),
-    "D": Handshape(STRAIGHT, (58, 62, 35, 0), (60, 64, 36, 0), (62, 66, 38, 0), Thumb("middle", 3, (0.0, 0.3, 1.6))),
-    "E": Handshape(HOOK, HOOK, HOOK, HOOK, Thumb("middle", 3, (1.5, 0.3, 0.3))),
-    "F": Handshape((58, 66, 36, 0), lean(STRAIGHT, 3), lean(STRAIGHT, -6), lean(STRAIGHT, -16),
-                   Thumb("index", 3, (0.0, 0.2, 1.6))),
-    "G": Handshape((8, 4, 2, 0), FIST, FIST, FIST, Thumb("index", 1.3, (0.0, 0.5, 3.0))),
-    "H": Handshape((4, 3, 2, -3), (4, 3, 2, 3), FIST, FIST, ON_RING),
-    "I": Handshape(FIST, FIST, FIST, lean(STRAIGHT, -8), ON_MIDDLE),
-    "K": Handshape(lean(STRAIGHT, 8), (38, 6, 4, -4), FIST, FIST, Thumb("middle", 0.8, (0.0, 1.6, 0.8))),
-    "L": Handshape(STRAIGHT, FIST, FIST, FIST, OUT),
-    "O": Handshape((54, 62, 36, 0), (56, 62, 36, 0), (58, 64, 38, 0), (60, 66, 40, 0),
-                   Thumb("index", 3, (0.3, 0.0, 1.6))),
-    "R": Handshape((14, 6, 3, -12), (0, 6, 3, 12), FIST, FIST, ON_RING),
-    "U": Handshape(lean(STRAIGHT, -3), lean(STRAIGHT, 3), FIST, FIST, ON_RING),
-    "V": Handshape(lean(STRAIGHT, 14), lean(STRAIGHT, -12), FIST, FIST, ON_RING),
-    "W": Handshape(lean(STRAIGHT, 14), STRAIGHT, lean(STRAIGHT, -14), (70, 85, 50, 0),
-                   Thumb("pinky", 1.6, (0.0, 0.4, -2.0))),
-    "X": Handshape((12, 92, 50, 0), FIST, FIST, FIST, ON_MIDDLE),
-    "Y": Handshape(FIST, FIST, FIST, lean(STRAIGHT, -18), OUT),
-    "1": Handshape(STRAIGHT, FIST, FIST, FIST, ON_MIDDLE),
-    "3": Handshape(lean(STRAIGHT, 12), lean(STRAIGHT, -8), FIST, FIST, OUT),
-    "4": Handshape(lean(STRAIGHT, 14), lean(STRAIGHT, 4), lean(STRAIGHT, -8), lean(STRAIGHT, -20), IN_PALM),
-    "5": Handshape(lean(STRAIGHT, 16), lean(STRAIGHT, 4), lean(STRAIGHT, -8), lean(STRAIGHT, -22), OUT),
-    "claw": Handshape((16, 52, 34, 13), (18, 54, 34, 3), (18, 54, 34, -7), (18, 52, 34, -18),
-                      Thumb("palm", 0.0, (3.0, 7.0, 6.0))),
+    "rest": _made("rest", ASIDE, index=(18, 24, 14, 2), ring=(26, 32, 18, -1), pinky=(28, 34, 20, -3)),
+    "A": _made("A", BESIDE),
+    "S": _made("S", ACROSS_FIST),
+    "B": _made("B", IN_PALM),
+    "flat": _made("flat-hand", ALONG),
+    "bent": _made("bent-B", ALONG),
+    "C": _made("C", Thumb("index", 3, (-0.5, 0.0, 4.6))),
+    "D": _made("D", Thumb("middle", 3, (0.0, 0.3, 1.6)), middle=(58, 62, 35, 0), ring=(60, 64, 36, 0),
+               pinky=(62, 66, 38, 0)),
+    "E": _made("E", Thumb("middle", 3, (1.5, 0.3, 0.3))),
+    "F": _made("F", Thumb("index", 3, (0.0, 0.2, 1.6)), index=(58, 66, 36, 0), middle=leaning(3), ring=leaning(-6),
+               pinky=leaning(-16)),
+    "G": _made("G", Thumb("index", 1.3, (0.0, 0.5, 3.0)), index=(8, 4, 2, 0)),
+    "H": _made("H", ON_RING, index=(4, 3, 2, -3), middle=(4, 3, 2, 3)),
+    "I": _made("I", ON_MIDDLE, pinky=leaning(-8)),
+    "K": _made("K", Thumb("middle", 0.8, (0.0, 1.6, 0.8)), index=leaning(8), middle=(38, 6, 4, -4)),
+    "L": _made("L", OUT),
+    "O": _made("O", Thumb("index", 3, (0.3, 0.0, 1.6)), middle=(56, 62, 36, 0), ring=(58, 64, 38, 0),
+               pinky=(60, 66, 40, 0)),
+    "R": _made("R", ON_RING, index=(14, 6, 3, -12), middle=(0, 6, 3, 12)),
+    "U": _made("U", ON_RING, index=leaning(-3), middle=leaning(3)),
+    "V": _made("V", ON_RING, index=leaning(14), middle=leaning(-12)),
+    "W": _made("W", Thumb("pinky", 1.6, (0.0, 0.4, -2.0)), index=leaning(14), ring=leaning(-14), pinky=(70, 85, 50, 0)),
+    "X": _made("X", ON_MIDDLE, index=(12, 92, 50, 0)),
+    "Y": _made("Y", OUT, pinky=leaning(-18)),
+    "1": _made("1", ON_MIDDLE),
+    "3": _made("3", OUT, index=leaning(12), middle=leaning(-8)),
+    "4": _made("4", IN_PALM, index=leaning(14), middle=leaning(4), ring=leaning(-8), pinky=leaning(-20)),
+    "5": _made("5", OUT, index=leaning(16), middle=leaning(4), ring=leaning(-8), pinky=leaning(-22)),
+    "claw": _made("claw", Thumb("palm", 0.0, (3.0, 7.0, 6.0)), index=(16, 52, 34, 13), middle=(18, 54, 34, 3),
+                  ring=(18, 54, 34, -7), pinky=(18, 52, 34, -18)),
 }  # fmt: skip
 
 #: Letters that can be spelled: one-handed, without movement.

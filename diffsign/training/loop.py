@@ -10,30 +10,25 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.multiprocessing
 from torch import distributed, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from diffsign.config.training import TrainSettings
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic
+from diffsign.models.device import best_device
+from diffsign.models.training import load_checkpoint, save_checkpoint, update
 
 log = logging.getLogger(__name__)
 
 WARM_UP = 50
 COOL_DOWN = 0.2
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-
-
-def device_of(settings: TrainSettings) -> torch.device:
-    """Return where to train."""
-    found = torch.cuda.is_available()
-    if settings.device == "cuda" and not found:
-        raise DiffSignError("device is 'cuda', but torch sees no GPU; give --device cpu.")
-    return torch.device("cuda" if found and settings.device != "cpu" else "cpu")
 
 
 def _rank() -> int:
@@ -95,7 +90,7 @@ class Training:
     def __init__(self, path: str | Path, modules: Mapping[str, nn.Module], settings: TrainSettings) -> None:
         self.path, self.settings = Path(path), settings
         self.modules = dict(modules)
-        self.device = device_of(settings)
+        self.device = best_device(settings.device)
         if self.device.type == "cpu":
             torch.set_num_threads(settings.threads)
         for module in self.modules.values():
@@ -107,12 +102,12 @@ class Training:
         )
         self.average = {name: copy.deepcopy(module.state_dict()) for name, module in self.modules.items()}
         self.step, self.seconds = 0, 0.0
-        if self.path.exists():
-            self._restore()
+        state = load_checkpoint(self.path, self.device)
+        if state is not None:
+            self._restore(state)
 
-    def _restore(self) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         try:
-            state = torch.load(self.path, map_location=self.device, weights_only=True)
             # what a family that ships leaves behind (train.start): no optimiser, and no layers that only training needs
             begun = "optimizer" not in state
             for name, module in self.modules.items():
@@ -120,7 +115,7 @@ class Training:
                     module.load_state_dict(state["modules"][name])
             if not begun:
                 self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, KeyError, ValueError, EOFError) as error:
+        except (RuntimeError, KeyError, ValueError) as error:
             raise DiffSignError(
                 f"checkpoint '{self.path}' does not fit this training; move it away to start anew."
             ) from error
@@ -136,8 +131,7 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
         }
-        with atomic(self.path) as temporary:
-            torch.save(state, temporary)
+        save_checkpoint(self.path, state)
 
     def run(self, loss_of: Callable[[Draw], dict[str, torch.Tensor]]) -> None:
         """Train until the settings' last step, or until their minutes have passed.
@@ -159,8 +153,7 @@ class Training:
             losses["loss"].backward()
             late = settings.minutes is not None and time.monotonic() - started > settings.minutes * 60
             late = self._share_gradients(late)
-            torch.nn.utils.clip_grad_norm_(self.optimizer.param_groups[0]["params"], 1.0)
-            self.optimizer.step()
+            update(self.optimizer, self.optimizer.param_groups[0]["params"])
             self._average()
             self.step += 1
             self.seconds = begun + time.monotonic() - started
@@ -200,8 +193,7 @@ class Training:
                     new.append(value)
                 else:
                     self.average[name][key].copy_(value)
-        with torch.no_grad():
-            torch._foreach_lerp_(kept, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        get_ema_multi_avg_fn(decay)(kept, new, self.step)
 
     def _log(self, rows: list[dict[str, float]]) -> None:
         names = sorted({name for row in rows for name in row})

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from diffsign.config.training import TrainSettings
 from diffsign.errors import DiffSignError
+from diffsign.models.device import best_device
 from diffsign.training.adapter import train_adapter
 from diffsign.training.architecture import build_family
 from diffsign.training.autoencoder import train_autoencoder, use_encoder
 from diffsign.training.clip import train_clip
 from diffsign.training.data import TrainingFrames
 from diffsign.training.diffusion import train_diffusion
-from diffsign.training.loop import device_of, in_processes
+from diffsign.training.loop import in_processes
 from diffsign.training.text_encoder import train_text_encoder
 
 TRAINERS = {
@@ -53,7 +54,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: TrainSettings, *, part: str)
         DiffSignError: if there are no frames, a part that this one needs is not trained, or a GPU is asked to be
             shared by processes.
     """
-    if settings.processes > 1 and device_of(settings).type != "cpu":
+    if settings.processes > 1 and best_device(settings.device).type != "cpu":
         raise DiffSignError("processes is for training on a CPU; give --processes 1 or --device cpu.")
     work = outputs.work
     work.mkdir(parents=True, exist_ok=True)

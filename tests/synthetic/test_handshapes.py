@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from diffsign.body.handshapes import SHAPES
 from diffsign.geometry.skeleton import FINGERS
 from diffsign.synthetic.handshapes import HANDSHAPES, LETTERS, hand_rotations
 
@@ -99,3 +100,19 @@ def test_hands_mirror(person):
     left, right = (hand_rotations(hands[side], HANDSHAPES["K"]) for side in ("left", "right"))
     difference = Rotation.from_matrix(left.swapaxes(1, 2) @ (mirror @ right @ mirror)).magnitude()
     assert np.rad2deg(difference).max() < 1.0
+
+
+def test_fingers_are_as_the_inventory_says():
+    """Straight fingers are straight and fists are folded, whatever a handshape writes of its own."""
+    names = {"flat": "flat-hand", "bent": "bent-B"}
+    for name, shape in HANDSHAPES.items():
+        states = SHAPES[names.get(name, name)]
+        for finger in ("index", "middle", "ring", "pinky"):
+            knuckle, middle, last, _ = getattr(shape, finger)
+            state = getattr(states, finger)
+            if state == "straight":
+                assert knuckle + middle + last < 30, (name, finger)
+            elif state == "fist":
+                assert knuckle + middle + last > 200, (name, finger)
+            else:
+                assert 30 <= knuckle + middle + last <= 200, (name, finger)
