@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffsign.avatar.description import caption, suitable_appearance
 from diffsign.avatar.outfit import dress, rest_body
 from diffsign.avatar.scene import Scene
 from diffsign.body.anny import load_anny
@@ -14,7 +15,7 @@ from diffsign.config.appearance import Appearance
 from diffsign.config.synthetic import SyntheticSettings
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.rotations import rotvec_to_rotmat
-from diffsign.synthetic.appearance import backdrop, caption, suitable_appearance
+from diffsign.synthetic.backdrop import backdrop
 from diffsign.synthetic.camera import frame_signer
 from diffsign.synthetic.choreography import choreograph, drift
 from diffsign.synthetic.exposure import exposures

@@ -1,4 +1,8 @@
-"""What the signer looks like, in numbers for the renderer and in words for a prompt."""
+"""An appearance in words, such as a prompt would say it, and one that suits a person.
+
+The demo family has words of its own (:mod:`diffsign.training.attributes`): its text encoder knows these alone, and the
+pictures that it was trained on were coloured by them.
+"""
 
 from __future__ import annotations
 
@@ -74,14 +78,3 @@ def caption(noun: str, appearance: Appearance) -> str:
     background = f"{nearest_colour(appearance.background, COLOURS)} background"
     skin = nearest_colour(appearance.skin, SKIN_TONES)
     return f"{noun} with {skin} skin, {hair}, {article(shirt)}, {article(background)}"
-
-
-def backdrop(appearance: Appearance, width: int, height: int, seed: int) -> np.ndarray:
-    """Return a wall (H, W, 3) uint8 sRGB of the background's colour, lit from one side, not quite even."""
-    rng = np.random.default_rng([seed, 23])
-    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    angle = rng.uniform(-0.9, 0.9)
-    light = 1.0 + 0.07 * (np.sin(angle) * x - np.cos(angle) * y) - 0.08 * (x**2 + y**2) / 2
-    stains = cv2.resize(rng.normal(size=(6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    shade = (light + 0.012 * stains)[..., None] * (255 * np.array(parse_colour(appearance.background)))
-    return np.clip(np.rint(shade), 0, 255).astype(np.uint8)
