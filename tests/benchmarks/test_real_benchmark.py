@@ -174,7 +174,7 @@ def visible_rows(truth: Truth):
 def test_a_video_of_a_signer_all_the_way(tmp_path, body_path) -> None:
     """Measured, drawn, and not done again when nothing has changed."""
     folder, work = tmp_path / "my videos", tmp_path / "work"
-    made = ["demo-signer", folder / "a.mp4", "--body", body_path, "--seconds=0.5", "--fps=12", "--samples=1"]
+    made = ["synthetic-signer", folder / "a.mp4", "--body", body_path, "--seconds=0.5", "--fps=12", "--samples=1"]
     benchmark.run(*made, "--height=256", "--width=256", "--seed=5", "--truth", tmp_path / "truth.npz")
     (tmp_path / "labels.tsv").write_text(HEADER + "".join(visible_rows(load_truth(tmp_path / "truth.npz"))))
     given = [folder, "--labels", tmp_path / "labels.tsv", "--json", tmp_path / "real.json", "--work", work]
