@@ -1,7 +1,7 @@
 """Ground truth of a clip: where every vertex and joint was, and the camera that saw them.
 
-A synthetic clip stores the recipe that its body was posed by (less than 0.1 MB for three seconds) and recomputes the vertices; truth
-from elsewhere stores vertices or joints as they are.
+A synthetic clip stores the recipe that its body was posed by (less than 0.1 MB for three seconds) and recomputes the
+vertices; truth from elsewhere stores vertices or joints as they are.
 """
 
 from __future__ import annotations
