@@ -82,7 +82,7 @@ def run(*arguments: str | Path) -> None:
         raise DiffSignError(f"diffsign {arguments[0]} failed: {said[-1]}")
 
 
-def _code() -> str:
+def detection_code() -> str:
     """Return a hash of the code that finds points."""
     root, digest = Path(diffsign.__file__).parent, hashlib.sha256()
     for name in DETECTION:
@@ -105,7 +105,7 @@ def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
         folder / name for name in ("clip.mkv", "keypoints.npz", "keypoints.clean.npz", "code.txt")
     )
     start = time.perf_counter()
-    kept = stamp.exists() and stamp.read_text() == _code() and raw.stat().st_mtime >= video.stat().st_mtime
+    kept = stamp.exists() and stamp.read_text() == detection_code() and raw.stat().st_mtime >= video.stat().st_mtime
     if not (raw.exists() and kept):
         info, camera = probe_clip(video), truth.camera
         # Truth that does not say how large its pictures are says it by the principal point, which is about the middle.
@@ -117,6 +117,6 @@ def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
         run("ingest", video, clip, f"--height={8 * round(info.height / 8)}", f"--fps={truth.fps or info.fps}")
         start = time.perf_counter()
         run("detect", clip, raw)
-        stamp.write_text(_code())
+        stamp.write_text(detection_code())
     run("clean", raw, clean)
     return load_keypoints(clean), time.perf_counter() - start

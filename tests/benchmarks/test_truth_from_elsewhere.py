@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import clips
 import fit as benchmark
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def clip(tmp_path, truth, body):
     write_clip(video, np.zeros((len(truth), 128, 128, 3), np.uint8), truth.fps)
     folder = tmp_path / "work/me-clip"
     folder.mkdir(parents=True)
-    save_keypoints(folder / "keypoints.clean.npz", benchmark.exact(truth, body))
+    save_keypoints(folder / "keypoints.npz", benchmark.exact(truth, body))
+    (folder / "code.txt").write_text(clips.detection_code())
     return video
 
 
@@ -67,7 +69,8 @@ def test_both_forms_give_the_figures_of_the_whole_truth(tmp_path, clip, truth, b
     meshed = figures(tmp_path, clip, body_path, tmp_path / "vertices.npz")
     assert set(named) == set(meshed) == {"detected"}
     whole, named, meshed = whole["detected"], named["detected"], meshed["detected"]
-    assert not any("v2v" in key or "finger" in key for key in named)
+    assert "location_wrist_from_head_mm_median" in whole
+    assert not any("v2v" in key or "finger" in key or "location" in key for key in named)
     assert not any("mpjpe" in key or "acceleration" in key for key in meshed)
     assert named["mpjpe_upper_body_mm"] > 0
     for part in ("upper_body", "left_hand", "face"):
