@@ -3,8 +3,8 @@
     python benchmarks/proportions.py --json proportions.json --docs docs/accuracy.md \
         --rendered results/benchmarks/fit/*/keypoints.clean.npz --real results/benchmarks/real/*/keypoints.clean.npz
 
-The offsets and spreads of MediaPipe's points (``benchmarks/offsets.py``) were measured on rendered signers. If real people
-have the same proportions in its points, and left the same as right, they carry over. Both kinds of keypoints must come
+The offsets and spreads of MediaPipe's points (``benchmarks/offsets.py``) were measured on rendered signers. If real
+people have the same proportions in its points, and left the same as right, they carry over. Both must come
 from the same detector: the 3D of a ``.pose`` file is made in another way.
 
 A length is the median over frames in which the hand is sure, in lengths of the palm (wrist to the middle finger's
