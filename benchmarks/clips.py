@@ -1,11 +1,14 @@
 """Synthetic clips with known truth, in two sets, and the points that a detector finds in them.
 
+    python benchmarks/clips.py --sheet docs/images/synthetic_presets.jpg   # render what is not there, and look at it
+
 *gentle*: slow and sharp signing, always in view, as in a studio. *like life*: the presets of
 ``diffsign synthetic-signer``, which vary what real videos vary.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import subprocess
@@ -14,9 +17,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 import diffsign
 from diffsign.errors import DiffSignError
-from diffsign.records.clip import probe_clip
+from diffsign.files import atomic
+from diffsign.records.clip import probe_clip, read_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.synthetic.truth import Truth
 
@@ -120,3 +127,38 @@ def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
         stamp.write_text(detection_code())
     run("clean", raw, clean)
     return load_keypoints(clean), time.perf_counter() - start
+
+
+def sheet(videos: list[Path], columns: int = 8, height: int = 160) -> np.ndarray:
+    """Return a picture (H, W, 3) uint8 with a row of frames from each video."""
+    rows = []
+    for video in videos:
+        frames, info = read_clip(video)
+        size = round(height * info.width / info.height), height
+        chosen = np.linspace(0, len(frames) - 1, columns).round().astype(int)
+        rows.append(np.hstack([cv2.resize(frames[n], size, interpolation=cv2.INTER_AREA) for n in chosen]))
+    width = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 3), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows])
+
+
+def main() -> None:
+    """Render both sets and draw the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--body", type=Path, default=Path("resources/body/body.npz"), help="body file")
+    parser.add_argument("--work", type=Path, default=Path("results/benchmarks/fit"), help="folder for the clips")
+    parser.add_argument("--sheet", type=Path, required=True, help="picture to write: a row of frames of each preset")
+    given = parser.parse_args()
+    clips = [*gentle(TEST_SEEDS[:1]), *like_life()[:: len(HARD_SEEDS)]]
+    picture = sheet([clip.render(given.body, given.work)[0] for clip in clips])
+    done, encoded = cv2.imencode(given.sheet.suffix, picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if not done:
+        raise DiffSignError(f"'{given.sheet}' cannot be written as a picture; give a name that ends in .jpg or .png.")
+    with atomic(given.sheet) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiffSignError as error:
+        sys.exit(f"Error: {error}")
