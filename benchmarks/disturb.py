@@ -1,4 +1,4 @@
-"""Ways to spoil keypoints whose truth is known, to measure how the chain bears it.
+"""Disturbances of keypoints whose truth is known, to measure how clean, fit and smooth bear them.
 
 Each takes the keypoints of a clip as detected and returns a copy in which some frames are worse, or other frames
 follow one another. What is lost is lost in 2D and in ``world`` alike.

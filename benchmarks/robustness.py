@@ -1,4 +1,4 @@
-"""How the chain bears what goes wrong with real videos, on clips with known truth.
+"""Robustness of clean, fit and smooth: lost points, cuts, other people and cameras, on clips with known truth.
 
     python benchmarks/robustness.py --json robustness.json [--docs docs/robustness.md]
 

@@ -54,5 +54,5 @@ class MeasureSettings(Settings):
     guidance_scale: float = Field(1.0, ge=0, le=50, description="Classifier-free guidance; up to 1 switches it off.")
     adapter_scale: float = Field(1.0, ge=0, le=2, description="Weight of the reference picture.")
     batch: int = Field(8, ge=1, le=256, description="Pictures drawn at once.")
-    seed: int = Field(0, ge=0, description="Chooses poses, looks and noise.")
+    seed: int = Field(0, ge=0, description="Chooses poses, attributes and noise.")
     threads: int = Field(1, ge=1, description="Threads on a CPU.")

@@ -118,9 +118,9 @@ def _frames(
     render = RenderSettings(samples=settings.samples)
     rendered = render_frames(performance.scene(body), ("color",), render, threads=threads)
     pictures = _moving((picture for _, picture in rendered), len(performance.moments.rotvecs))
-    spoil = PICTURES[settings.picture]
+    degrade = PICTURES[settings.picture]
     for number, frame in enumerate(expose(pictures, performance.exposures)):
-        yield spoil(frame, np.random.default_rng([settings.seed, 29, number]))
+        yield degrade(frame, np.random.default_rng([settings.seed, 29, number]))
 
 
 def _moving(pictures: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Training pictures: stored passes, coloured and captioned anew each time they are drawn."""
+"""Training pictures: stored G-buffers, coloured and captioned anew each time they are drawn."""
 
 from __future__ import annotations
 

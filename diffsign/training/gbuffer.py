@@ -1,4 +1,4 @@
-"""One frame of a signer, as the passes that any number of training pictures are coloured from.
+"""The G-buffer of one frame of a signer, from which any number of training pictures are coloured.
 
 What is kept of a frame is what the camera sees (a label for every pixel and how the light falls on it) and the three
 control pictures, drawn with the code that draws them at use: the skeleton with occlusion, the edges of a rendering in
