@@ -82,7 +82,7 @@ def complete(truth: Truth) -> bool:
 
 def score(body: Body, motion: Motion, truth: Truth, vertices: np.ndarray | None, fps: float) -> dict[str, float]:
     """Return every error of a motion, means over the frames, in the axes of each one's camera."""
-    found = motion.camera.to_camera(body.vertices(motion))
+    fitted_vertices = motion.camera.to_camera(body.vertices(motion))
     joints, true_joints = motion.camera.to_camera(body.joints(motion)), truth.camera.to_camera(truth.joints)
     out = {}
     for part, rows in REGION_JOINTS.items():
@@ -91,8 +91,10 @@ def score(body: Body, motion: Motion, truth: Truth, vertices: np.ndarray | None,
         vertices = truth.camera.to_camera(vertices)
         for part in REGIONS:
             rows = body.parts[part]
-            out[f"tr_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows]).mean())
-            out[f"t_v2v_{part}_mm"] = float(vertex_error(found[:, rows], vertices[:, rows], rotation=False).mean())
+            out[f"tr_v2v_{part}_mm"] = float(vertex_error(fitted_vertices[:, rows], vertices[:, rows]).mean())
+            out[f"t_v2v_{part}_mm"] = float(
+                vertex_error(fitted_vertices[:, rows], vertices[:, rows], rotation=False).mean()
+            )
     if complete(truth):
         points = true_points(body, truth, np.asarray(truth.vertices))
         out["finger_joints_deg"] = float(finger_error(body.keypoints(motion), points).mean())
@@ -113,9 +115,9 @@ def signing(body: Body, camera: Camera, points: np.ndarray, vertices: np.ndarray
         fps: frames a second.
     """
     gaps = {f"{a}-{b}": gap(vertices[:, body.parts[a]], vertices[:, body.parts[b]]) for a, b in TOUCHING}
-    seen = camera.to_camera(np.asarray(points, np.float64))
+    in_camera = camera.to_camera(np.asarray(points, np.float64))
     size = camera.width, camera.height
-    return Signing(seen, camera.project(points), *size, fps, float(camera.K[0, 0]), gaps)
+    return Signing(in_camera, camera.project(points), *size, fps, float(camera.K[0, 0]), gaps)
 
 
 def trust(motion: Motion, result: Signing, truth: Signing) -> dict[str, float]:
@@ -126,8 +128,8 @@ def trust(motion: Motion, result: Signing, truth: Signing) -> dict[str, float]:
         off = np.linalg.norm(result.pixels[:, hand.start] - truth.pixels[:, hand.start], axis=-1) / truth.palm(hand)
         wrong.append((off > WRONG)[there])
         flagged.append((~motion.valid | ~motion.seen[:, column])[there])
-    bad, said = np.concatenate(wrong), np.concatenate(flagged)
-    shares = {"wrong_hands": bad, "wrong_hands_flagged": said[bad], "false_alarms": said[~bad]}
+    bad, flags = np.concatenate(wrong), np.concatenate(flagged)
+    shares = {"wrong_hands": bad, "wrong_hands_flagged": flags[bad], "false_alarms": flags[~bad]}
     return {name: float(values.mean()) for name, values in shares.items() if len(values)}
 
 

@@ -189,8 +189,8 @@ class AnnyBody:
         skin = KDTree(rest)
 
         def near(name: str) -> int:
-            _, found = skin.query(points[name])
-            return int(found)
+            _, result = skin.query(points[name])
+            return int(result)
 
         def farthest(bone: str) -> int:
             vertices = self.dominant(bone)
@@ -198,7 +198,7 @@ class AnnyBody:
 
         middle = np.flatnonzero((np.abs(rest[:, 0]) < 1e-4) & (np.linalg.norm(rest - points["nose"], axis=1) < 0.03))
         eyeball = self.dominant("eye.L")
-        found = {
+        result = {
             "nose": int(middle[rest[middle, 2].argmax()]),
             "leye": int(eyeball[rest[eyeball, 2].argmax()]),
             "lear": near("left_ear"),
@@ -207,13 +207,13 @@ class AnnyBody:
             "LHeel": near("left_heel"),
         }
         for number, finger in enumerate(("thumb", "index", "middle", "ring", "pinky"), start=1):
-            found[f"l{finger}"] = farthest(f"finger{number}-3.L")
-        for name in list(found):
+            result[f"l{finger}"] = farthest(f"finger{number}-3.L")
+        for name in list(result):
             if name != "nose":
-                found[("R" if name[0] == "L" else "r") + name[1:]] = int(self._mirror[found[name]])
+                result[("R" if name[0] == "L" else "r") + name[1:]] = int(self._mirror[result[name]])
         ids = vertex_ids["smplx"]
         for name, target in ids.items():
-            here = int(np.flatnonzero(self.order == found[name])[0])
+            here = int(np.flatnonzero(self.order == result[name])[0])
             self.order[[here, target]] = self.order[[target, here]]
         return dict(ids)
 
@@ -268,11 +268,11 @@ class AnnyBody:
     def rest(self, phenotype: Mapping[str, float], local_changes: Mapping[str, float] | None = None) -> AnnyShape:
         """Return the body of a phenotype (names of :attr:`phenotypes` to values in [0, 1]) in Anny's A-pose."""
         with self._torch.no_grad():
-            found = self.model.get_rest_model(self.coefficients(phenotype, local_changes))
-        vertices = found["rest_vertices"][0].numpy() @ AXES.T
-        heads = found["rest_bone_heads"][0].numpy() @ AXES.T
+            result = self.model.get_rest_model(self.coefficients(phenotype, local_changes))
+        vertices = result["rest_vertices"][0].numpy() @ AXES.T
+        heads = result["rest_bone_heads"][0].numpy() @ AXES.T
         return AnnyShape(
-            vertices, heads, found["rest_bone_poses"][0, :, :3, :3].numpy(), self._to_zero(vertices, heads)
+            vertices, heads, result["rest_bone_poses"][0, :, :3, :3].numpy(), self._to_zero(vertices, heads)
         )
 
     def _to_zero(self, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
@@ -323,12 +323,12 @@ class AnnyBody:
         bones[0, :, :3, :3] = rest.orientation
         bones[0, :, :3, 3] = rest.heads @ AXES
         with self._torch.no_grad():
-            found, _ = self.model.get_bone_transforms(
+            result, _ = self.model.get_bone_transforms(
                 self._torch.from_numpy(poses), self._torch.from_numpy(bones), pose_parameterization="world-orient"
             )
         turned = np.eye(4)
         turned[:3, :3] = AXES
-        return turned @ found.numpy() @ turned.T
+        return turned @ result.numpy() @ turned.T
 
     def skin(self, rest: AnnyShape, world: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pose ``vertices`` with Anny's own kinematics and skinning.

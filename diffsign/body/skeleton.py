@@ -87,8 +87,8 @@ def joint_regressor(anny: AnnyBody, components: Components, joints: np.ndarray, 
         if name in eyes:
             near = eyes[name]
         else:
-            _, found = tree.query(mean_joints[joint], NEIGHBOURS)
-            near = skin[found]
+            _, neighbours = tree.query(mean_joints[joint], NEIGHBOURS)
+            near = skin[neighbours]
         if MIRROR[joint] == joint:
             near = np.union1d(near, anny.mirror[near])
         rows = np.concatenate([mean[None, near], directions[:, near], expressions[:, near]])

@@ -49,9 +49,9 @@ def frame_signer(
     distance = focal * (high - low) / (height * (1 - 1.3 * MARGIN))
     while True:
         place = camera.R.T @ np.array([0.0, 0.0, distance]) - centre
-        seen = camera.project(points + place) / [width, height] - 0.5
+        offsets = camera.project(points + place) / [width, height] - 0.5
         # A rolled or a narrow picture needs more distance than the signer's height asks for.
-        excess = np.abs(seen).max() / (room / 2)
+        excess = np.abs(offsets).max() / (room / 2)
         if not excess > 1.0:
             return camera, place
         distance *= max(min(excess, 1.05), 1.005)

@@ -202,10 +202,10 @@ class _HandPlanner:
         fingers = unit(np.array(posture.fingers))
         palm = np.array(posture.palm)
         palm = unit(palm - fingers * (palm @ fingers))
-        own = np.stack([fingers, np.cross(palm, fingers), palm], axis=1)
+        axes = np.stack([fingers, np.cross(palm, fingers), palm], axis=1)
         turn = Rotation.from_rotvec(np.deg2rad(-movement.turn * there)[:, None] * ALONG_AXIS)
         nod = Rotation.from_rotvec(np.deg2rad(movement.nod * there)[:, None] * -SIDE_AXIS)
-        return (self.mirror[:, None] * (own @ (turn * nod).as_matrix())) @ self.hand.basis.T
+        return (self.mirror[:, None] * (axes @ (turn * nod).as_matrix())) @ self.hand.basis.T
 
     def _flutter(self, movement: Movement, linear: np.ndarray) -> np.ndarray:
         axis = np.linalg.det(self.hand.basis) * self.hand.basis @ -SIDE_AXIS

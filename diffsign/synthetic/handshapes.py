@@ -221,10 +221,10 @@ def hand_rotations(hand: RestingHand, shape: Handshape) -> np.ndarray:
         )
 
     starts = THUMB_EASE + THUMB_STARTS
-    found = min(
+    solution = min(
         (least_squares(misfit, start, bounds=(THUMB_LOW, THUMB_HIGH), max_nfev=40) for start in starts),
         key=lambda result: result.cost,
     )
-    rotations = np.concatenate([bends.reshape(12, 3, 3), _thumb(chain, found.x)])
+    rotations = np.concatenate([bends.reshape(12, 3, 3), _thumb(chain, solution.x)])
     # The basis of a right hand is a mirrored one; turning into the world's axes and back keeps rotations proper.
     return hand.basis @ rotations @ hand.basis.T

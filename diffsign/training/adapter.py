@@ -51,11 +51,11 @@ def train_adapter(family: DemoFamily, frames: TrainingFrames, folder: str | Path
         wanted = [Attributes.random(draw.numpy) for _ in range(settings.batch)]
         pictures = np.stack([frames.portrait(draw.numpy, attributes, CLIP_SIZE) for attributes in wanted])
         with torch.no_grad():
-            seen = family.image_embeddings(clip_pixels(torch.from_numpy(pictures).float().to(training.device))).float()
-            said = _ends(family, [caption(attributes) for attributes in wanted], training.device)
-            said = said - _ends(family, [NOTHING], training.device)
-        tokens = family.adapter(seen).float()
-        return {"loss": (tokens - said[:, None]).square().mean(), "baseline": said.square().mean()}
+            image = family.image_embeddings(clip_pixels(torch.from_numpy(pictures).float().to(training.device))).float()
+            text = _ends(family, [caption(attributes) for attributes in wanted], training.device)
+            text = text - _ends(family, [NOTHING], training.device)
+        tokens = family.adapter(image).float()
+        return {"loss": (tokens - text[:, None]).square().mean(), "baseline": text.square().mean()}
 
     training.run(losses)
     if training.step >= settings.steps:

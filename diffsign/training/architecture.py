@@ -70,15 +70,15 @@ class DemoFamily:
     def modules(self) -> dict[str, nn.Module]:
         """Return every trainable network by name, for checkpoints and averages."""
         nets: dict[str, nn.Module] = {f"controlnet_{name}": net for name, net in self.controlnets.items()}
-        own: dict[str, nn.Module] = {
+        networks: dict[str, nn.Module] = {
             name: getattr(self, name) for name in ("vae", "unet", "text_encoder", "clip", "adapter", "processors")
         }
-        return own | nets
+        return networks | nets
 
     def image_embeddings(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Map extracted pictures (B, 3, 64, 64) to what the adapter takes, (B, 128)."""
-        seen = self.clip.vision_model(pixel_values=pixel_values).pooler_output
-        return self.clip.visual_projection(seen)
+        pooled = self.clip.vision_model(pixel_values=pixel_values).pooler_output
+        return self.clip.visual_projection(pooled)
 
 
 def linear_encoder(vae: AutoencoderTiny, basis: torch.Tensor, mean: torch.Tensor) -> None:

@@ -127,10 +127,10 @@ class TrainingFrames:
         corner = (0, 0)
         if size < COARSE:
             focus = np.asarray(self.frame(number).focus)
-            seen = np.flatnonzero(np.isfinite(focus[:, 0]))
-            if len(seen) and rng.random() < 0.75:
+            visible = np.flatnonzero(np.isfinite(focus[:, 0]))
+            if len(visible) and rng.random() < 0.75:
                 # hair, brows and lips are small: the face comes as often as both hands together
-                chosen = 0 if 0 in seen and rng.random() < 0.5 else rng.choice(seen)
+                chosen = 0 if 0 in visible and rng.random() < 0.5 else rng.choice(visible)
                 middle = focus[chosen] + rng.uniform(-0.35, 0.35, 2) * size
             else:
                 middle = rng.uniform(size / 2, COARSE - size / 2, 2)
@@ -179,6 +179,6 @@ def nothing(rng: np.random.Generator) -> str:
     return f"{text} signing" if rng.random() < 0.5 else text
 
 
-def merge_attributes(asked: Attributes, seen: Attributes, named: frozenset[str]) -> Attributes:
+def merge_attributes(asked: Attributes, visible: Attributes, named: frozenset[str]) -> Attributes:
     """Return what to draw when a caption names some attributes and a picture shows all: words win."""
-    return replace(seen, **{name: getattr(asked, name) for name in named})
+    return replace(visible, **{name: getattr(asked, name) for name in named})

@@ -100,8 +100,8 @@ class Step:
         noise = torch.randn(clean.shape, generator=draw.torch).to(self.device)
         alpha = self.alphas[times][:, None, None, None]
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-        found = self.predict(noisy, times, texts, pictures, controls, self.used(draw.shared))
-        away = found - clean
+        prediction = self.predict(noisy, times, texts, pictures, controls, self.used(draw.shared))
+        away = prediction - clean
         wrong = (away.square() + SOFT**2).sqrt() - SOFT
         each = (wrong * weight).mean(dim=(1, 2, 3)) / weight.mean()
         # outlines, and flat colour without the noise that it came from

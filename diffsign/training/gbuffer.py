@@ -98,9 +98,9 @@ def label_pixels(raster: Raster, signer: DressedSigner) -> tuple[np.ndarray, np.
     Returns:
         (H, W) uint8, and (H, W, 3) float32 in [0, 1].
     """
-    seen = raster.face >= 0
-    where = np.einsum("nk,nkc->nc", raster.weights[seen], signer.rest[signer.faces[raster.face[seen]]])
-    label = signer.label[raster.face[seen]]
+    covered = raster.face >= 0
+    where = np.einsum("nk,nkc->nc", raster.weights[covered], signer.rest[signer.faces[raster.face[covered]]])
+    label = signer.label[raster.face[covered]]
     out = np.abs(where[:, 0])
     skin, cloth = label == LABEL["hand"], label == LABEL["torso"]
     # Where a shoulder pokes through its shirt, or trousers through its hem, the pictures to learn from are better.
@@ -118,12 +118,12 @@ def label_pixels(raster: Raster, signer: DressedSigner) -> tuple[np.ndarray, np.
     front = head & (where[:, 2] > signer.rest[:, 2].mean())
     painted = front & (signer.paint[y, x] != LABEL["background"])
     label[painted] = signer.paint[y, x][painted]
-    colours = signer.colours[np.where(skin, LABEL["hand"], signer.label[raster.face[seen]])]
+    colours = signer.colours[np.where(skin, LABEL["hand"], signer.label[raster.face[covered]])]
     colours[front] = signer.texture[y, x][front]
     labels = np.zeros(raster.face.shape, np.uint8)
-    labels[seen] = label
+    labels[covered] = label
     avatar = np.broadcast_to(signer.colours[LABEL["background"]], (*labels.shape, 3)).copy()
-    avatar[seen] = colours
+    avatar[covered] = colours
     return labels, avatar
 
 
@@ -199,10 +199,10 @@ def make_gbuffer(
     shell = np.concatenate([part[0] for part in signer.outfit.positions(vertices[None])]).astype(np.float64)
     raster = rasterise(shell, signer.faces, camera)
     label, avatar = label_pixels(raster, signer)
-    seen = raster.face >= 0
+    covered = raster.face >= 0
     toward = vertex_normals(shell, signer.faces) @ camera.R.T * [1, -1, -1]
     spread = np.zeros((*label.shape, 3), np.float32)
-    spread[seen] = np.einsum("nk,nkc->nc", raster.weights[seen], toward[signer.faces[raster.face[seen]]])
+    spread[covered] = np.einsum("nk,nkc->nc", raster.weights[covered], toward[signer.faces[raster.face[covered]]])
     bright = light(spread, raster.depth)
     rendering = np.round(np.clip(avatar * bright[..., None], 0, 1) * 255).astype(np.uint8)
     span = depth_range(raster.depth) or (1.0, 2.0)
@@ -225,8 +225,8 @@ def make_gbuffer(
 
 def _parts(label: np.ndarray, raster: Raster, signer: DressedSigner) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     side = np.zeros(label.shape, bool)
-    seen = raster.face >= 0
-    side[seen] = signer.rest[signer.faces[raster.face[seen], 0], 0] > 0
+    covered = raster.face >= 0
+    side[covered] = signer.rest[signer.faces[raster.face[covered], 0], 0] > 0
     hand = label == LABEL["hand"]
     face = np.isin(label, [LABEL[name] for name in ("face", "brow", "eye", "iris", "lips", "mouth")])
     return face, hand & side, hand & ~side

@@ -73,9 +73,11 @@ class Draw:
     @classmethod
     def of(cls, seed: int, step: int, rank: int = 0) -> Draw:
         """Return the numbers of a step; ``shared`` are those that all processes of a run have in common."""
-        own, common = np.random.SeedSequence([seed, step]).spawn(2)
-        own = np.random.default_rng([*own.generate_state(2), rank])
-        return cls(step, own, torch.Generator().manual_seed(int(own.integers(2**62))), np.random.default_rng(common))
+        private, common = np.random.SeedSequence([seed, step]).spawn(2)
+        private = np.random.default_rng([*private.generate_state(2), rank])
+        return cls(
+            step, private, torch.Generator().manual_seed(int(private.integers(2**62))), np.random.default_rng(common)
+        )
 
 
 class Training:

@@ -67,7 +67,7 @@ def draw(
         if pictures is not None:
             shown = [_pil(picture) for picture in pictures[start : start + batch]]
             options["ip_adapter_image_embeds"] = _embeddings(pipeline, shown, settings.guidance_scale > 1)
-        found = pipeline(
+        output = pipeline(
             texts[start : start + batch],
             image=control,  # type: ignore[arg-type]
             latents=noise.repeat(len(part), 1, 1, 1),
@@ -76,7 +76,7 @@ def draw(
             output_type="np",
             **options,
         )
-        drawn.append(found.images)  # type: ignore[union-attr]
+        drawn.append(output.images)  # type: ignore[union-attr]
     return np.concatenate(drawn)
 
 
@@ -119,11 +119,11 @@ def attributes_shown(
     """
     result = {}
     for name, labels in SHOWN.items():
-        found = _mean(picture, light, label, labels)
-        if found is None:
+        mean_colour = _mean(picture, light, label, labels)
+        if mean_colour is None:
             continue
         values = list(COLOURS[name])
-        away = np.linalg.norm(_lab(np.array([COLOURS[name][v] for v in values])) - _lab(found), axis=1)
+        away = np.linalg.norm(_lab(np.array([COLOURS[name][v] for v in values])) - _lab(mean_colour), axis=1)
         result[name] = values[int(away.argmin())] == getattr(attributes, name)
     arm = _mean(picture, light, label, ("arm",))
     if arm is not None:

@@ -69,8 +69,8 @@ def dressed(body: Body, betas: np.ndarray, appearance: Appearance, seed: int) ->
 
 def avatar_colours(appearance: Appearance) -> np.ndarray:
     """Return the colour of every label on an avatar, (14, 3) float32 in [0, 1]."""
-    own = {"shirt": "shirt", "skin": "skin", "hair": "hair", "iris": "iris", "trousers": "trousers"}
-    colours = {name: np.array(parse_colour(getattr(appearance, field))) for name, field in own.items()}
+    sources = {"shirt": "shirt", "skin": "skin", "hair": "hair", "iris": "iris", "trousers": "trousers"}
+    colours = {name: np.array(parse_colour(getattr(appearance, field))) for name, field in sources.items()}
     colours["background"] = np.array(parse_colour(appearance.background))
     return palette(colours, "long")
 
@@ -143,8 +143,8 @@ def retarget(
         camera=camera,
         expression=actions[picked, : body.n_expression].astype(np.float32),
     )
-    drawn = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
-    return Shot(motion, dressed(body, betas, appearance or drawn, seed), rng)
+    chosen = Appearance() if rng.random() < 0.6 else random_appearance(seed)  # type: ignore[call-arg]
+    return Shot(motion, dressed(body, betas, appearance or chosen, seed), rng)
 
 
 def subset(motion: Motion, frames: np.ndarray) -> Motion:

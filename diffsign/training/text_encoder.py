@@ -60,12 +60,12 @@ def train_text_encoder(family: DemoFamily, frames: TrainingFrames, folder: str |
             targets.append(meaning(attributes, named))
         ids = family.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         ids = ids.to(training.device)
-        said = torch.from_numpy(np.stack(targets)).to(training.device)[:, None]
-        read = reader(family.text_encoder(input_ids=ids).last_hidden_state).float()
+        meanings = torch.from_numpy(np.stack(targets)).to(training.device)[:, None]
+        readings = reader(family.text_encoder(input_ids=ids).last_hidden_state).float()
         # padding is the end token, so every place from the end on has seen the whole caption
-        done = (ids == end).float()
-        wrong = (read - said).square().mean(dim=2)
-        return {"loss": (wrong * done).sum() / done.sum()}
+        ended = (ids == end).float()
+        error = (readings - meanings).square().mean(dim=2)
+        return {"loss": (error * ended).sum() / ended.sum()}
 
     training.run(losses)
 
