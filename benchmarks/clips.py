@@ -112,8 +112,8 @@ def detected(video: Path, truth: Truth, work: Path) -> tuple[Keypoints, float]:
         folder / name for name in ("clip.mkv", "keypoints.npz", "keypoints.clean.npz", "code.txt")
     )
     start = time.perf_counter()
-    kept = stamp.exists() and stamp.read_text() == detection_code() and raw.stat().st_mtime >= video.stat().st_mtime
-    if not (raw.exists() and kept):
+    kept = raw.exists() and stamp.exists() and stamp.read_text() == detection_code()
+    if not kept or raw.stat().st_mtime < video.stat().st_mtime:
         info, camera = probe_clip(video), truth.camera
         # Truth that does not say how large its pictures are says it by the principal point, which is about the middle.
         if max(abs(info.width - camera.width) / info.width, abs(info.height - camera.height) / info.height) > 0.1:

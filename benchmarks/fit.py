@@ -228,7 +228,13 @@ def measure(case: Case, body: Body, model: PointModel, threads: int, out: Path |
 
 
 #: Parameters that are also given for the motion as it was fitted, to see what smoothing does.
-BEFORE_SMOOTHING = ("peak_speed_ratio", "tremble_m_s2", "location_wrist_palms_median", "location_wrist_palms_p90")
+BEFORE_SMOOTHING = (
+    "peak_speed_ratio",
+    "peak_speed_ratio_in_space",
+    "tremble_m_s2",
+    "location_wrist_palms_median",
+    "location_wrist_palms_p90",
+)
 
 
 def parameters(body: Body, fitted: Motion, smoothed: Motion, truth: Truth) -> dict[str, float]:

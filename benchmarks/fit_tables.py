@@ -67,8 +67,10 @@ PARAMETERS = (
         Column("distance at touch, mm", "contact_distance_mm"),
     )),
     ("Movement", (
-        Column("peak speed kept, %, as fitted", "as_fitted_peak_speed_ratio", 100, 0),
+        Column("peak speed in the picture, % of the truth, as fitted", "as_fitted_peak_speed_ratio", 100, 0),
         Column("smoothed", "peak_speed_ratio", 100, 0),
+        Column("peak speed in space, % of the truth, as fitted", "as_fitted_peak_speed_ratio_in_space", 100, 0),
+        Column("smoothed", "peak_speed_ratio_in_space", 100, 0),
         Column("correlation of velocities", "velocity_correlation", 1, 2),
         Column("delay, frames", "delay_frames", 1, 2),
         Column("tremble of a held hand, m/s², as fitted", "as_fitted_tremble_m_s2"),

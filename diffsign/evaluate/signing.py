@@ -95,7 +95,7 @@ def compare(result: Signing, truth: Signing) -> dict[str, float]:
     for name, values in frames.items():
         add(name, values)
     movement = {side: _movement(result, truth, side) for side in HANDS}
-    for name in ("peak_speed_ratio", "velocity_correlation", "delay_frames"):
+    for name in movement["left"]:
         values = np.array([movement[side][name] for side in HANDS])
         if np.isfinite(values).any():
             measures[name] = float(np.nanmean(values))
@@ -142,15 +142,20 @@ def _hands(result: Signing, truth: Signing) -> dict[str, list[Array]]:
 
 
 def _movement(result: Signing, truth: Signing, side: str) -> dict[str, float]:
-    """Return the measures of a wrist's movement, seen from the head, while the hand is in the picture."""
+    """Return the measures of a wrist's movement from the head while the hand is in the picture.
+
+    In the plane of the picture, where movement is seen; the peak speed also in space, where guessed depth adds to it.
+    """
     wrist = HANDS[side].start + WRIST
     tracks = [signing.points[:, wrist] - head(signing.points) for signing in (result, truth)]
     for track in tracks:
         track[~truth.present[side]] = np.nan
+    flat = [track[:, :2] for track in tracks]
     return {
-        "peak_speed_ratio": peak_speed_ratio(*tracks, truth.fps),
-        "velocity_correlation": velocity_correlation(*tracks, truth.fps),
-        "delay_frames": delay(*tracks, truth.fps),
+        "peak_speed_ratio": peak_speed_ratio(*flat, truth.fps),
+        "peak_speed_ratio_in_space": peak_speed_ratio(*tracks, truth.fps),
+        "velocity_correlation": velocity_correlation(*flat, truth.fps),
+        "delay_frames": delay(*flat, truth.fps),
     }
 
 

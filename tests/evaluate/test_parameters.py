@@ -160,7 +160,14 @@ def test_the_truth_itself_has_no_error():
         assert value == pytest.approx(best, abs=1e-4), name
 
 
-BEST_AT_ONE = ("peak_speed_ratio", "velocity_correlation", "fingers_kept", "presence_precision", "presence_recall")
+BEST_AT_ONE = (
+    "peak_speed_ratio",
+    "peak_speed_ratio_in_space",
+    "velocity_correlation",
+    "fingers_kept",
+    "presence_precision",
+    "presence_recall",
+)
 
 
 def changed(measures):
