@@ -8,7 +8,12 @@ from diffsign.config.settings import Settings
 class IngestSettings(Settings):
     """How a source video becomes a clip."""
 
-    fps: float = Field(24.0, gt=0, le=120, description="Frames per second of the clip.")
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=120,
+        description="Frames per second of the clip; by default the source's own, up to 60: no stroke is lost.",
+    )
     height: int = Field(512, ge=64, le=4096, multiple_of=8, description="Height of the clip in pixels.")
     width: int | None = Field(
         None,
@@ -18,3 +23,10 @@ class IngestSettings(Settings):
         description="Width in pixels; by default as the source's shape asks, to a multiple of 8.",
     )
     max_seconds: float = Field(600.0, gt=0, description="Longest clip that is taken; longer sources need a trim.")
+
+    @property
+    def rate(self) -> float:
+        """Frames per second of the clip, once a source has given what the settings leave to it."""
+        if self.fps is None:
+            raise ValueError("fps is left to the source, which is not known yet")
+        return self.fps

@@ -78,7 +78,7 @@ def filter_chain(source: Source, window: Window, settings: IngestSettings, field
     if crop:
         filters.append(f"crop={crop.width}:{crop.height}:{crop.x}:{crop.y}:exact=1")
     # start_time keeps pictures and sound together; eof_action keeps a video of a single short frame.
-    filters.append(f"fps=fps={exact_rate(settings.fps)}:start_time=0:eof_action=pass")
+    filters.append(f"fps=fps={exact_rate(settings.rate)}:start_time=0:eof_action=pass")
     # RGB from here on, whatever the encoders behind take: a preview must not change the clip.
     filters += [_scale(fit, source.colours), *_to_srgb(source.colours), "format=bgr0"]
     return ",".join([*filters, f"pad={fit.outer[0]}:{fit.outer[1]}:(ow-iw)/2:(oh-ih)/2", "setsar=1"])

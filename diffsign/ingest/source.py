@@ -72,6 +72,7 @@ class Source:
         height: pixels of the upright picture, as stored.
         pixel_aspect: width of an upright pixel divided by its height.
         seconds: length; None where the container does not say.
+        fps: frames per second; None where the container does not say.
         video: number of the video stream that players show.
         audio: number of the sound stream that players play; None if there is none.
         interlaced: fields are stored instead of whole pictures, and the file says so.
@@ -83,6 +84,7 @@ class Source:
     height: int
     pixel_aspect: Fraction
     seconds: float | None
+    fps: Fraction | None
     video: int
     audio: int | None
     interlaced: bool
@@ -123,6 +125,17 @@ def _colours(frame: VideoFrame) -> Colours:
     )
 
 
+def _rate(stream: av.VideoStream) -> Fraction | None:
+    """Return the rate that a stream's timestamps keep to, unless that is far from what there is on average.
+
+    The average of a short GIF is wrong by its last frame; the timestamps of a film of varying rate keep to no rate.
+    """
+    average, steps = stream.average_rate, stream.guessed_rate
+    if average and steps and not 0.8 * average <= steps <= 1.25 * average:
+        return average
+    return steps or average
+
+
 def _describe(container: InputContainer, path: Path) -> Source:
     stream, audio = _best_pictures(container), container.streams.best("audio")
     if stream is None:
@@ -139,6 +152,7 @@ def _describe(container: InputContainer, path: Path) -> Source:
         height=height,
         pixel_aspect=pixel_aspect,
         seconds=container.duration / av.time_base if container.duration else None,
+        fps=_rate(stream),
         video=stream.index,
         audio=None if audio is None else audio.index,
         interlaced=frame.interlaced_frame,

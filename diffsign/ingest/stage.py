@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from diffsign import processes
@@ -32,6 +33,8 @@ from diffsign.records.ffmpeg import (
 
 log = logging.getLogger(__name__)
 
+#: Rate of a clip whose source does not say its own, and the highest that is taken from a source, frames a second.
+UNKNOWN_RATE, HIGHEST_RATE = Fraction(25), 60
 #: A clip this many seconds shorter than the container promised, from a file that ffmpeg complained about, is cut off.
 MISSING_TOLERANCE = 0.25
 
@@ -127,9 +130,19 @@ def _command(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestS
     return command
 
 
+def with_rate(settings: IngestSettings, source: Source) -> IngestSettings:
+    """Return settings that name a rate: the source's own where they name none, halved until it is at most 60."""
+    if settings.fps is not None:
+        return settings
+    rate = source.fps or UNKNOWN_RATE
+    while rate > HIGHEST_RATE:
+        rate = rate / 2
+    return settings.model_copy(update={"fps": float(rate)})
+
+
 def _expected(source: Source, trim: Trim, settings: IngestSettings) -> int | None:
     seconds = trim.seconds(source)
-    return None if seconds is None else max(1, round(seconds * settings.fps))
+    return None if seconds is None else max(1, round(seconds * settings.rate))
 
 
 def _write_pictures(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestSettings, threads: int) -> int:
@@ -154,15 +167,15 @@ def _judge(source: Source, frames: int, expected: int | None, settings: IngestSe
         raise DiffSignError(
             f"video '{source.path}' holds no frames in the part that was asked for; check file and trim."
         )
-    if expected is None and frames > settings.max_seconds * settings.fps:
+    if expected is None and frames > settings.max_seconds * settings.rate:
         raise DiffSignError(
             f"video '{source.path}' is longer than max_seconds = {settings.max_seconds:g}; trim it with a start and an "
             "end, or raise max_seconds."
         )
-    missing = 0.0 if expected is None else (expected - frames) / settings.fps
+    missing = 0.0 if expected is None else (expected - frames) / settings.rate
     if complaints and missing > MISSING_TOLERANCE:
         raise DiffSignError(
-            f"video '{source.path}' is cut off or damaged: {frames / settings.fps:.2f} s could be decoded, but "
+            f"video '{source.path}' is cut off or damaged: {frames / settings.rate:.2f} s could be decoded, but "
             f"{missing:.2f} s more were promised ({first_complaint(complaints)}); copy it again, or trim it to "
             "the part that is whole."
         )
@@ -182,6 +195,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
         DiffSignError: on a file that is no whole video, and on a trim or crop that leaves it.
     """
     source = probe_source(inputs.video)
+    settings = with_rate(settings, source)
     inputs.window.check(source)
     _check_length(source, inputs.window.trim, settings)
     with ExitStack() as files:
@@ -190,4 +204,4 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
         frames = _write_pictures(source, inputs, Outputs(clip, preview=preview), settings, threads)
         if outputs.audio:
             write_sound(source, inputs.window.trim, files.enter_context(atomic(outputs.audio)))
-    return f"{outputs.clip}: {frames} frames at {settings.fps:g} frames per second."
+    return f"{outputs.clip}: {frames} frames at {settings.rate:g} frames per second."
