@@ -40,7 +40,7 @@ def explain_validation(error: ValidationError, where: str, known: Iterable[str] 
         The error to raise instead, naming each key, its value and what is allowed.
     """
     known = list(known)
-    sentences = []
+    sentences: list[str] = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "value"
         if problem["type"] == "extra_forbidden":

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def naming_a_full_disk(path: Path, advice: str) -> Iterator[None]:
+def naming_a_full_disk(path: Path, advice: str) -> Generator[None, None, None]:
     """Turn every error that comes of a full disk into a :class:`DiskFullError` that names ``path``."""
     try:
         yield
@@ -75,7 +75,7 @@ def _remove_abandoned(pattern: str) -> None:
 
 
 @contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
+def temporary_beside(path: Path) -> Generator[Path, None, None]:
     """Give an empty temporary file in the folder of ``path``, with its suffix; it is removed afterwards.
 
     What earlier runs left of the same file when they were killed is removed first. A lock tells them from files that
@@ -101,7 +101,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
+def atomic(path: str | Path) -> Generator[Path, None, None]:
     """Give a temporary path beside ``path`` and move it there when the block ends without error.
 
     The temporary name keeps the suffix, because encoders choose the format by it. A block that raises leaves nothing
@@ -119,7 +119,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(purpose: str) -> Iterator[Path]:
+def scratch(purpose: str) -> Generator[Path, None, None]:
     """Give an empty folder in ``TMPDIR`` that is removed afterwards, as are those that killed runs have left there.
 
     Raises:

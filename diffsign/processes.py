@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 _SET_PARENT_DEATH_SIGNAL = 1
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
 
 
 def dies_with_parent() -> Callable[[], None]:
@@ -33,7 +33,8 @@ def dies_with_parent() -> Callable[[], None]:
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`."""
-    return subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
+    process: subprocess.Popen[Any] = subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
+    return process
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -1,5 +1,8 @@
 """The cells of a sheet, whatever program wrote it: tab-separated text, ``.csv``, or a workbook (``.xlsx``)."""
 
+# pandas comes without types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import csv

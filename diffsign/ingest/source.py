@@ -103,11 +103,7 @@ def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) 
 
 def _best_pictures(container: InputContainer) -> av.VideoStream | None:
     """Return the video stream that players show: the default one, and never the cover of a song."""
-    films = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
-    ]
+    films = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     best = container.streams.best("video")
     return next(
         (stream for stream in films if best is not None and stream.index == best.index), next(iter(films), None)

@@ -4,6 +4,9 @@ Nothing else in the package reads or writes pictures of a clip, except ``diffsig
 encoder settings (:mod:`diffsign.records.ffmpeg`). Every clip that is read is checked.
 """
 
+# ffmpeg-python comes without types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import subprocess
@@ -21,6 +24,7 @@ import av
 import av.error
 import ffmpeg
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign import processes
 from diffsign.errors import DiffSignError
@@ -141,7 +145,7 @@ def _frames(path: Path, pixels: str, size: int) -> Iterator[bytes]:
         raise _damaged(path, first_complaint(text) if text else why_it_ended(status, text))
 
 
-def iter_clip(path: str | Path, depth: bool = False) -> Iterator[np.ndarray]:
+def iter_clip(path: str | Path, depth: bool = False) -> Iterator[NDArray[Any]]:
     """Yield the frames of a clip, which is checked before the first and after the last.
 
     Args:
@@ -170,7 +174,7 @@ def iter_clip(path: str | Path, depth: bool = False) -> Iterator[np.ndarray]:
         raise _damaged(path, f"it holds {count} frames instead of {info.frames}")
 
 
-def read_clip(path: str | Path, depth: bool = False) -> tuple[np.ndarray, ClipInfo]:
+def read_clip(path: str | Path, depth: bool = False) -> tuple[NDArray[Any], ClipInfo]:
     """Return all frames, (T, H, W, 3) uint8 RGB or (T, H, W) uint16 with ``depth``, and the clip's info."""
     frames = np.stack(list(iter_clip(path, depth)))
     info = probe_clip(path)
@@ -256,7 +260,7 @@ class ClipWriter:
             self._files = files.pop_all()
         return self
 
-    def write(self, frame: np.ndarray[Any, Any]) -> None:
+    def write(self, frame: NDArray[Any]) -> None:
         """Append one frame of the shape and dtype the writer was made for."""
         if frame.shape != self.shape or frame.dtype != self.dtype:
             raise ValueError(f"frame is {frame.shape} {frame.dtype}, the clip takes {self.shape} {self.dtype}")
@@ -300,7 +304,7 @@ class ClipWriter:
 
 def write_clip(
     path: str | Path,
-    frames: Iterable[np.ndarray[Any, Any]],
+    frames: Iterable[NDArray[Any]],
     fps: float,
     *,
     depth: bool = False,

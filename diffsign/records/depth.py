@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 UNITS_PER_METRE = 1000
 FARTHEST = 65535 / UNITS_PER_METRE
 
 
-def encode_depth(metres: np.ndarray) -> np.ndarray:
+def encode_depth(metres: NDArray[Any]) -> NDArray[Any]:
     """Return metres (…) as uint16 millimetres; what is not finite, not positive or beyond 65.535 m becomes 0."""
     seen = np.isfinite(metres) & (metres > 0) & (metres <= FARTHEST)
     return np.where(seen, np.round(np.where(seen, metres, 0) * UNITS_PER_METRE).clip(1), 0).astype(np.uint16)
 
 
-def decode_depth(stored: np.ndarray) -> np.ndarray:
+def decode_depth(stored: NDArray[Any]) -> NDArray[Any]:
     """Return a frame of a depth clip (…) uint16 as float32 metres; background is infinite."""
     return np.where(stored > 0, stored.astype(np.float32) / UNITS_PER_METRE, np.float32(np.inf))

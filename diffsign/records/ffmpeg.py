@@ -1,5 +1,8 @@
 """Which ffmpeg runs, what it may open, how it encodes, and what it complains about."""
 
+# imageio-ffmpeg comes without types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import os

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,30 +81,30 @@ class Keypoints:
         detector: name of what made them.
     """
 
-    points: np.ndarray
+    points: NDArray[Any]
     fps: float
     width: int
     height: int
-    world: np.ndarray | None = None
-    changes: np.ndarray = field(default=None)  # type: ignore[assignment]
+    world: NDArray[Any] | None = None
+    changes: NDArray[Any] = field(default_factory=lambda: np.zeros((0, COUNT), np.uint8))
     detector: str = "unknown"
 
     def __post_init__(self) -> None:
         if self.points.ndim != 3 or self.points.shape[1:] != (COUNT, 3):
             raise DiffSignError(f"keypoints must have the shape (frames, {COUNT}, 3), not {self.points.shape}.")
-        if self.changes is None:
+        if len(self.changes) == 0:
             object.__setattr__(self, "changes", np.zeros(self.points.shape[:2], dtype=np.uint8))
 
     def __len__(self) -> int:
         return len(self.points)
 
     @property
-    def xy(self) -> np.ndarray:
+    def xy(self) -> NDArray[Any]:
         """(T, 137, 2) pixels."""
         return self.points[..., :2]
 
     @property
-    def confidence(self) -> np.ndarray:
+    def confidence(self) -> NDArray[Any]:
         """(T, 137) in [0, 1]."""
         return self.points[..., 2]
 
@@ -114,12 +115,12 @@ class Keypoints:
         points[..., 2] *= shown
         return replace(self, points=points)
 
-    def with_points(self, points: np.ndarray, **changes: object) -> Keypoints:
+    def with_points(self, points: NDArray[Any], **changes: object) -> Keypoints:
         """Return a copy with other points (and other fields)."""
         return replace(self, points=points.astype(np.float32), **changes)  # type: ignore[arg-type]
 
 
-def _check_confidence(points: NDArray[np.floating], where: str) -> None:
+def _check_confidence(points: NDArray[Any], where: str) -> None:
     """Raise an error if a confidence is no share, or a point that is there has no place."""
     confidence = points[..., -1]
     if not ((confidence >= 0) & (confidence <= 1)).all():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign.records.keypoints import BODY_NAMES
 
@@ -53,7 +56,7 @@ FACE_LANDMARKS = np.array(
 )
 
 
-def to_body25(landmarks: np.ndarray) -> np.ndarray:
+def to_body25(landmarks: NDArray[Any]) -> NDArray[Any]:
     """Return BODY_25 (25, D + 1) for MediaPipe's (33, D + 1) landmarks, whose last column is the visibility.
 
     Points midway between two others take the lower visibility of the two.

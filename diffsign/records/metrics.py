@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffsign.errors import DiffSignError, explain_validation
@@ -113,7 +114,7 @@ def metric(value: float | None, frames: int, *, reason: str = "", **details: Any
     return Metric(value=float(value), frames=frames, **details)
 
 
-def to_series(values: np.ndarray) -> list[float | None]:
+def to_series(values: NDArray[Any]) -> list[float | None]:
     """Turn (T,) numbers into a series: rounded to 6 digits, NaN as None."""
     return [round(float(v), 6) if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
 

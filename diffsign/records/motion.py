@@ -79,33 +79,33 @@ class Motion:
         body: SHA-256 of the body file that the parameters belong to.
     """
 
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    jaw_pose: np.ndarray
-    leye_pose: np.ndarray
-    reye_pose: np.ndarray
-    left_hand_pose: np.ndarray
-    right_hand_pose: np.ndarray
-    expression: np.ndarray
-    betas: np.ndarray
-    transl: np.ndarray
+    global_orient: NDArray[Any]
+    body_pose: NDArray[Any]
+    jaw_pose: NDArray[Any]
+    leye_pose: NDArray[Any]
+    reye_pose: NDArray[Any]
+    left_hand_pose: NDArray[Any]
+    right_hand_pose: NDArray[Any]
+    expression: NDArray[Any]
+    betas: NDArray[Any]
+    transl: NDArray[Any]
     camera: Camera
     fps: float
-    residual: np.ndarray
-    valid: np.ndarray
-    seen: np.ndarray
-    starts: np.ndarray
+    residual: NDArray[Any]
+    valid: NDArray[Any]
+    seen: NDArray[Any]
+    starts: NDArray[Any]
     body: str = ""
 
     def __len__(self) -> int:
         return len(self.transl)
 
     @property
-    def full_pose(self) -> np.ndarray:
+    def full_pose(self) -> NDArray[Any]:
         """(T, 55, 3) all rotations in the order of SMPL-X's joints."""
         return np.concatenate([getattr(self, name) for name in POSE_JOINTS], axis=1)
 
-    def with_pose(self, full_pose: np.ndarray, **changes: object) -> Motion:
+    def with_pose(self, full_pose: NDArray[Any], **changes: object) -> Motion:
         """Return a copy with the rotations of ``full_pose`` (T, 55, 3), and other fields as given."""
         bounds = np.cumsum([0, *POSE_JOINTS.values()])
         parts = {

@@ -3,6 +3,9 @@
 Whatever the file holds comes out as a viewer shows it: upright, 8-bit sRGB, transparency over white.
 """
 
+# Pillow's colour management comes without types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import io

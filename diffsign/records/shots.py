@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign.records.keypoints import Change, Keypoints
 
@@ -12,7 +14,7 @@ from diffsign.records.keypoints import Change, Keypoints
 NEAR = 0.25
 
 
-def spikes(change: np.ndarray, fps: float, times: float, least: float) -> np.ndarray:
+def spikes(change: NDArray[Any], fps: float, times: float, least: float) -> NDArray[Any]:
     """Tell where a change from frame to frame stands alone, as no movement does.
 
     A body takes several frames to start and to stop, so its changes have neighbours of their own kind; a cut has none.
@@ -35,14 +37,14 @@ def spikes(change: np.ndarray, fps: float, times: float, least: float) -> np.nda
     return alone
 
 
-def mark_cuts(changes: np.ndarray, frames: Iterable[int]) -> np.ndarray:
+def mark_cuts(changes: NDArray[Any], frames: Iterable[int]) -> NDArray[Any]:
     """Return ``changes`` (T, 137) of keypoints with the bit of a cut set in ``frames``."""
     marked = changes.copy()
     marked[list(frames)] |= Change.CUT
     return marked
 
 
-def shot_starts(keypoints: Keypoints) -> np.ndarray:
+def shot_starts(keypoints: Keypoints) -> NDArray[Any]:
     """Return (T,) bool, True where a shot begins: at the first frame and after each marked cut."""
     starts = (keypoints.changes & Change.CUT > 0).any(axis=1)
     starts[:1] = True

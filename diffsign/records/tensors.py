@@ -1,5 +1,8 @@
 """Files of tensors (safetensors) that are the same bytes for the same content."""
 
+# safetensors comes without types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import hashlib
