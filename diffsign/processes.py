@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -33,8 +33,7 @@ def dies_with_parent() -> Callable[[], None]:
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`."""
-    process: subprocess.Popen[Any] = subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
-    return process
+    return cast("subprocess.Popen[Any]", subprocess.Popen(command, preexec_fn=dies_with_parent(), **options))
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -40,9 +40,9 @@ class Manifest(Settings):
     family: Family
     base: Located
     vae: Located | None = None
-    controlnets: dict[ControlName, Located] = {}
+    controlnets: dict[ControlName, Located] = Field(default_factory=dict[ControlName, Located])
     ip_adapter: LocatedAdapter | None = None
-    loras: dict[str, Located] = {}
+    loras: dict[str, Located] = Field(default_factory=dict[str, Located])
     motion_adapter: Located | None = None
     clip: Located | None = None
     untrained: bool = Field(
