@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -33,7 +33,7 @@ def dies_with_parent() -> Callable[[], None]:
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`."""
-    return cast("subprocess.Popen[Any]", subprocess.Popen(command, preexec_fn=dies_with_parent(), **options))
+    return subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)  # pyright: ignore[reportUnknownVariableType]
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
