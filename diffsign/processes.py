@@ -33,13 +33,13 @@ def dies_with_parent() -> Callable[[], None]:
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`."""
-    return subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)  # pyright: ignore[reportUnknownVariableType]
+    return subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that dies with this process, without input; return its status, output and stderr as bytes."""
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
-    return subprocess.run(command, preexec_fn=dies_with_parent(), **(streams | options))
+    return subprocess.run(command, preexec_fn=dies_with_parent(), **(streams | options))  # pyright: ignore[reportUnknownVariableType]
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
