@@ -106,14 +106,13 @@ def legibility(scene: Scene, frames: np.ndarray, threads: int) -> dict[str, floa
         write_clip(clip, [cv2.resize(frame, (scene.info.width, scene.info.height)) for frame in frames], scene.info.fps)
         seen = detect_clip(clip, DetectSettings(require_person=False), threads)
     again = [presence(found(scene.keypoints, hand), found(seen, hand)) for hand in HANDS]
-    wanted = sum(count for _, count in again)
+    wanted = sum(hand.in_reference for hand in again)
+    kept = sum(hand.recall * hand.in_reference for hand in again if hand.in_reference)
     correct = np.concatenate([part_agreement(scene.keypoints, seen, hand).correct for hand in HANDS])
     shape = np.concatenate([handshape_error(scene.keypoints, seen, hand) for hand in HANDS])
     body = part_agreement(scene.keypoints, seen, "body").correct
     return {
-        "hands_redetected": sum(hand.recall * hand.in_reference for hand in again if hand.in_reference) / wanted
-        if wanted
-        else float("nan"),
+        "hands_redetected": kept / wanted if wanted else float("nan"),
         "hands_pck": float(np.nanmean(correct)) if np.isfinite(correct).any() else float("nan"),
         "handshape_error": float(np.nanmean(shape)) if np.isfinite(shape).any() else float("nan"),
         "body_pck": float(np.nanmean(body)),

@@ -99,7 +99,7 @@
       const values = [...new Set(rows.map((row) => row[name]))].sort();
       values.forEach((value) => filters.elements[name].append(make("option", { value }, value)));
     }
-    filters.addEventListener("input", () => { state.page = 0; render(); });
+    for (const event of ["input", "change"]) filters.addEventListener(event, () => { state.page = 0; render(); });
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.hidden = rows.length < 2;
     const turn = (by) => () => { state.page += by; render(); };
