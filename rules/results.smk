@@ -12,7 +12,7 @@ PLOTS = ["legibility", "ssim", "detection"]
 
 
 rule evaluate:
-    """Measure a result: is the signing legible, the picture steady, the signer the one asked for?"""
+    """Measure a result: is the signing still there, the picture steady, the signer the one asked for?"""
     input:
         result=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv",
         result_keypoints=f"{RESULTS}/signers/{{signer}}/{{video}}/keypoints.npz",
@@ -24,6 +24,7 @@ rule evaluate:
         family=lambda wildcards: signer(wildcards).manifest,
     output:
         metrics=f"{RESULTS}/signers/{{signer}}/{{video}}/metrics.json",
+        moments=f"{RESULTS}/signers/{{signer}}/{{video}}/moments.jpg",
     log:
         f"{LOGS}/signers/{{signer}}/{{video}}/evaluate.log",
     benchmark:
@@ -32,7 +33,7 @@ rule evaluate:
         "../envs/results.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
         settings=lambda wildcards: signer(wildcards).evaluate_flags(wildcards.video),
@@ -41,7 +42,7 @@ rule evaluate:
         " --avatar {input.avatar:q} --mask {input.mask:q} --source-keypoints {input.source_keypoints:q}"
         " --avatar-keypoints {input.avatar_keypoints:q} --result-keypoints {input.result_keypoints:q}"
         " --family {input.family:q} --video {wildcards.video:q} --signer {wildcards.signer:q}"
-        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --moments {output.moments:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule aggregate:

@@ -64,6 +64,7 @@ from diffsign.cli import (  # noqa: E402
     aggregate,  # noqa: F401
     body,  # noqa: F401
     clean,  # noqa: F401
+    compare,  # noqa: F401
     config,  # noqa: F401
     control,  # noqa: F401
     credentials,  # noqa: F401

@@ -34,10 +34,13 @@ def evaluate(
     skeleton: Annotated[
         bool, typer.Option("--skeleton", help="The source is no film but a clip of its skeleton (.pose file, text).")
     ] = False,
+    moments: Annotated[
+        Path | None, typer.Option(help="Picture of the worst moments to write (.jpg); empty if nothing breaks.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as there are cores.")] = None,
     settings: EvaluateSettings,
 ) -> None:
-    """Measure a result: is the signing legible, the picture steady, the signer the one asked for?"""
+    """Measure a result: is the signing still there, the picture steady, the signer the one asked for?"""
     from diffsign.evaluate.stage import Inputs, Outputs, run
 
     inputs = Inputs(
@@ -56,4 +59,4 @@ def evaluate(
         signer=signer,
         skeleton=skeleton,
     )
-    typer.echo(run(inputs, Outputs(metrics), settings, threads=threads or os.cpu_count() or 1))
+    typer.echo(run(inputs, Outputs(metrics, moments), settings, threads=threads or os.cpu_count() or 1))

@@ -8,7 +8,7 @@ from diffsign.config.settings import Settings
 
 
 class EvaluateSettings(Settings):
-    """What the figures of a result are measured with."""
+    """What the metrics of a result are measured with."""
 
     clip: str | None = Field(
         None,
@@ -23,5 +23,14 @@ class EvaluateSettings(Settings):
     )
     min_confidence: float = Field(0.0, ge=0, le=1, description="A point counts as found above this confidence.")
     pck_alpha: float = Field(0.1, gt=0, le=1, description="Share of the part's size within which a point is correct.")
+    tolerance: float = Field(
+        1.0,
+        gt=0,
+        description="Factor on the tolerances within which a parameter of the signing counts as the same "
+        "(docs/metrics.md).",
+    )
+    worst_moments: int = Field(
+        6, ge=0, le=20, description="Worst moments of the signing that a picture shows, one for each parameter at most."
+    )
     flow: bool = Field(True, description="Measure flicker along the optical flow.")
     batch_size: int = Field(16, ge=1, le=1024, description="Frames that a network takes at once.")

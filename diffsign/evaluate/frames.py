@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Measured:
         features: (T, F) features for FID of source and result; empty without a network.
         features_released: the same of the frames that the released code's network saw.
         warping: (T,) warping errors: avatar, result, and background of the result.
+        kept: by frame number, the frames (H, W, 3) of source, avatar and result that were asked for.
     """
 
     ssim: dict[str, np.ndarray]
@@ -45,6 +46,7 @@ class Measured:
     features: dict[str, Tensor]
     features_released: dict[str, Tensor]
     warping: dict[str, np.ndarray]
+    kept: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def within_shots(self, starts: np.ndarray) -> Measured:
         """Return a copy without the values of frames that begin a shot (T,): the frame before is of another one."""
@@ -97,6 +99,15 @@ def _batches(frames: Iterator[dict[str, np.ndarray]], size: int) -> Iterator[dic
             batch = []
     if batch:
         yield {name: np.stack([frame[name] for frame in batch]) for name in batch[0]}
+
+
+def _keeping(
+    frames: Iterator[dict[str, np.ndarray]], keep: Container[int], kept: dict[int, dict[str, np.ndarray]]
+) -> Iterator[dict[str, np.ndarray]]:
+    for number, together in enumerate(frames):
+        if number in keep:
+            kept[number] = {role: together[role] for role in ROLES}
+        yield together
 
 
 def _joined(batches: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
@@ -181,6 +192,7 @@ def measure(
     batch_size: int,
     flow: bool,
     expected: int,
+    keep: Container[int] = (),
 ) -> Measured:
     """Go once through source, avatar, result and mask, in memory for one batch of frames.
 
@@ -191,9 +203,11 @@ def measure(
         batch_size: frames that a network takes at once.
         flow: measure warping errors.
         expected: number of frames, for the progress bar.
+        keep: numbers of the frames to return as they are.
     """
     similarity, networks, warping = _SSIM(), _Networks(clip, network), _WarpingErrors()
-    batches = _batches(aligned(paths), batch_size)
+    kept: dict[int, dict[str, np.ndarray]] = {}
+    batches = _batches(_keeping(aligned(paths), keep, kept), batch_size)
     for batch in track(batches, "measuring frames", total=-(-expected // batch_size)):
         for role in ROLES:
             for grey in to_grey(batch[role]):
@@ -210,4 +224,5 @@ def measure(
         features=_joined(networks.features),
         features_released=_joined(networks.released),
         warping={name: np.array(values) for name, values in warping.values.items()} if flow else {},
+        kept=kept,
     )

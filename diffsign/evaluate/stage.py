@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 import transformers
+from PIL import Image
 
 from diffsign import __version__
 from diffsign.config.evaluate import EvaluateSettings
@@ -17,9 +18,11 @@ from diffsign.config.family import PACKAGE
 from diffsign.errors import DiffSignError
 from diffsign.evaluate.frames import ROLES, measure
 from diffsign.evaluate.legibility import scale_to
+from diffsign.evaluate.moments import draw_moments, save_moments
 from diffsign.evaluate.networks import CLIPEncoder, Inception
 from diffsign.evaluate.on_keypoints import legibility
 from diffsign.evaluate.on_pictures import NO_CLIP, likeness, similarities, steadiness
+from diffsign.evaluate.on_signing import signing, worst_moments
 from diffsign.records.clip import ClipInfo, probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.manifest import Manifest, is_untrained, load_manifest
@@ -90,9 +93,11 @@ class Outputs:
 
     Attributes:
         metrics: the metrics (.json).
+        moments: the worst moments of the signing as a picture (.jpg), empty if nothing broke; None writes none.
     """
 
     metrics: Path
+    moments: Path | None = None
 
 
 def _networks(
@@ -111,17 +116,25 @@ def _networks(
     return clip, Inception(settings.inception_weights) if settings.fid_network == "inception" else clip
 
 
-def _keypoints(inputs: Inputs, frames: int, width: int, height: int) -> dict[str, Keypoints]:
-    keypoints = {}
-    for name in ROLES:
-        path = getattr(inputs, f"{name}_keypoints")
-        keypoints[name] = scale_to(load_keypoints(path).in_picture(), width, height)
-        if len(keypoints[name]) != frames:
+def _keypoints(inputs: Inputs, width: int, height: int) -> dict[str, Keypoints]:
+    """Return the keypoints of all clips in pixels of the source."""
+    keypoints = {role: scale_to(load_keypoints(getattr(inputs, f"{role}_keypoints")), width, height) for role in ROLES}
+    frames = len(keypoints["source"])
+    for role, points in keypoints.items():
+        if len(points) != frames:
             raise DiffSignError(
-                f"keypoints '{path}' are of {len(keypoints[name])} frames, but the source '{inputs.source}' has "
-                f"{frames}; detect them again on the {name}."
+                f"keypoints '{getattr(inputs, f'{role}_keypoints')}' are of {len(points)} frames, but those of the "
+                f"source '{inputs.source_keypoints}' are of {frames}; detect them again on the {role}."
             )
     return keypoints
+
+
+def _same_length(inputs: Inputs, frames: int, keypoints: int) -> None:
+    if frames != keypoints:
+        raise DiffSignError(
+            f"keypoints '{inputs.source_keypoints}' are of {keypoints} frames, but the source '{inputs.source}' has "
+            f"{frames}; detect them again on the source."
+        )
 
 
 def _log_sizes(paths: dict[str, Path], info: ClipInfo) -> None:
@@ -139,7 +152,7 @@ def without_film(metrics: dict[str, Metric]) -> dict[str, Metric]:
     return {name: Metric(reason=reason) if name in OF_SOURCE_PICTURES else metric for name, metric in metrics.items()}
 
 
-def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
+def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Image.Image | None]:
     """Measure one result.
 
     Args:
@@ -148,35 +161,45 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
 
     Returns:
         Every metric of :data:`diffsign.records.metric_definitions.METRIC_DEFINITIONS`, with a reason where there is no
-        value.
+        value; and the worst moments as a picture, None if nothing broke.
 
     Raises:
         DiffSignError: if a file is missing or of another kind, or clips and keypoints differ in length.
     """
     info = probe_clip(inputs.source)
     family = load_manifest(inputs.family)
-    frames = len(load_keypoints(inputs.source_keypoints))
     pictures = [np.array(read_picture(path, "reference picture")) for path in inputs.references]
+    keypoints = _keypoints(inputs, info.width, info.height)
+    signed, breaks = signing(keypoints, settings)
+    moments = worst_moments(breaks, settings.worst_moments)
     clip, network = _networks(settings, family)
     paths = {"source": inputs.source, "avatar": inputs.avatar, "result": inputs.result}
     if settings.flow:
         paths["mask"] = inputs.mask
     _log_sizes(paths, info)
-    measured = measure(paths, clip, network, batch_size=settings.batch_size, flow=settings.flow, expected=frames)
-    frames = len(measured.ssim_first)
-    keypoints = _keypoints(inputs, frames, info.width, info.height)
+    frames = len(keypoints["source"])
+    measured = measure(
+        paths,
+        clip,
+        network,
+        batch_size=settings.batch_size,
+        flow=settings.flow,
+        expected=frames,
+        keep={moment.worst for moment in moments},
+    )
+    _same_length(inputs, len(measured.ssim_first), frames)
     measured = measured.within_shots(shot_starts(keypoints["source"]))
     readable, on_keypoints = legibility(keypoints, settings)
     similar, on_embeddings = similarities(measured, clip, (inputs.source_text, inputs.signer_text), pictures)
     series = {f"ssim_successive_{name}": values for name, values in measured.ssim.items()}
     series |= {f"warping_error_{name}": values for name, values in measured.warping.items()}
     series |= on_keypoints | on_embeddings
-    metrics = readable | steadiness(measured) | likeness(measured, network and network.name) | similar
+    metrics = signed | readable | steadiness(measured) | likeness(measured, network and network.name) | similar
     if inputs.skeleton:
         metrics = without_film(metrics)
         series = {name: values for name, values in series.items() if name not in OF_SOURCE_PICTURES}
     packages = {module.__name__: str(module.__version__) for module in (torch, transformers, cv2, np)}
-    return Evaluation(
+    evaluation = Evaluation(
         video=inputs.video,
         signer=inputs.signer,
         kind=inputs.kind,
@@ -190,8 +213,10 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> Evaluation:
         signer_text=inputs.signer_text,
         metrics=metrics,
         series={name: to_series(values) for name, values in series.items()},
+        breaks=breaks,
         versions={"diffsign": __version__, **packages},
     )
+    return evaluation, draw_moments(moments, measured.kept, info.fps) if moments else None
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: EvaluateSettings, *, threads: int = 1) -> str:
@@ -205,7 +230,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: EvaluateSettings, *, threads
     """
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-    evaluation = evaluate(inputs, settings)
+    evaluation, picture = evaluate(inputs, settings)
+    if outputs.moments is not None:
+        save_moments(outputs.moments, picture)
     save_metrics(outputs.metrics, evaluation)
     defined = sum(metric.value is not None for metric in evaluation.metrics.values())
     return (

@@ -13,6 +13,18 @@ from typing import Literal
 DETECTED_PARTS = {"left_hand": "left hand", "right_hand": "right hand", "face": "face"}
 #: The hands, together and each by itself.
 HANDS = {"hands": "hands", "left_hand": "left hand", "right_hand": "right hand"}
+#: Parameters of a sign, by which the seconds of a result are judged, and what they are.
+SIGN_PARAMETERS = {
+    "presence": "hands and face are there, and no others",
+    "handshape": "the fingers are bent as they should be",
+    "orientation": "palm and fingers face where they should",
+    "location": "the hand is where it should be, seen from the head",
+    "movement": "the hand moves as it should",
+    "contact": "hands touch the face and each other when they should, in the picture",
+    "mouth": "the mouth is as open as it should be",
+    "brows": "the brows are raised or lowered as they should be",
+    "head": "the head is turned, tilted and nodded as it should be",
+}
 #: What the result is compared with.
 REFERENCES = {"source": "source", "avatar": "avatar rendering"}
 
@@ -48,6 +60,54 @@ def _filled(template: MetricDefinition, **words: str) -> MetricDefinition:
     )
 
 
+_HOLDS = MetricDefinition(
+    "{parameter} holds, against {reference}",
+    "share",
+    "higher",
+    "Share of the seconds in which {meaning}, as in the {reference}. Both are seen by the same detector.",
+    "parameters of a sign (Stokoe 1960; Battison 1978; Brentari 1998), tolerances in docs/metrics.md",
+    "signing",
+)
+_ALL_HOLD = MetricDefinition(
+    "Every parameter holds, against {reference}",
+    "share",
+    "higher",
+    "Share of the seconds in which every parameter of the signing that can be judged is as in the {reference}.",
+    "parameters of a sign (Stokoe 1960; Battison 1978; Brentari 1998), tolerances in docs/metrics.md",
+    "signing",
+)
+_DELAY = MetricDefinition(
+    "Delay of the hands, against {reference}",
+    "ms",
+    "",
+    "By how much the hands come later than in the {reference}, from their velocities; negative if early. 0 is best.",
+    "lag of the highest correlation",
+    "signing",
+)
+_PEAK_SPEED = MetricDefinition(
+    "Peak speed kept, of {reference}",
+    "×",
+    "",
+    "Speed of the hands at the {reference}'s strokes over what it should be, the median; below 1 they are flattened.",
+    "ratio of peak speeds, seen from the head, in palms",
+    "signing",
+)
+_HANDS_NDTW = MetricDefinition(
+    "nDTWp of hands, from {reference}",
+    "",
+    "lower",
+    "Distance of the hands' tracks after the best shift in time, in shoulder widths; a lost hand lies 10 away.",
+    "pose-evaluation (Jiang et al. 2025): hands, normalised by the shoulders, each point warped by itself",
+    "signing",
+)
+_DTW_MJE = MetricDefinition(
+    "DTW-MJE, from {reference}",
+    "shoulder widths",
+    "lower",
+    "Mean distance of the points of upper body and hands a frame, after the best shift in time.",
+    "DTW-MJE (Huang et al. 2021), normalised by the shoulders, missing points at their middle",
+    "signing",
+)
 _FOUND = MetricDefinition(
     "{part} found, {reference}",
     "share",
@@ -133,6 +193,19 @@ _SSIM_BORDER = MetricDefinition(
     "torchmetrics' mean over all pixels",
     "earlier",
 )
+
+
+def _signing() -> Iterator[tuple[str, MetricDefinition]]:
+    for reference, told in REFERENCES.items():
+        yield f"signing_all_{reference}", _filled(_ALL_HOLD, reference=told)
+        for parameter, meaning in SIGN_PARAMETERS.items():
+            yield (
+                f"signing_{parameter}_{reference}",
+                _filled(_HOLDS, parameter=parameter, meaning=meaning, reference=told),
+            )
+        templates = {"delay": _DELAY, "peak_speed": _PEAK_SPEED, "hands_ndtw": _HANDS_NDTW, "dtw_mje": _DTW_MJE}
+        for name, template in templates.items():
+            yield f"{name}_{reference}", _filled(template, reference=told)
 
 
 def _presence() -> Iterator[tuple[str, MetricDefinition]]:
@@ -260,7 +333,13 @@ _PICTURES: Mapping[str, MetricDefinition] = {
 }
 
 #: Every metric by name.
-METRIC_DEFINITIONS: dict[str, MetricDefinition] = {**dict(_presence()), **dict(_points()), **dict(_ssim()), **_PICTURES}
+METRIC_DEFINITIONS: dict[str, MetricDefinition] = {
+    **dict(_signing()),
+    **dict(_presence()),
+    **dict(_points()),
+    **dict(_ssim()),
+    **_PICTURES,
+}
 
 #: Names in files of version 1, and what they are called now.
 RENAMED_METRICS = {
@@ -280,6 +359,7 @@ GROUPS: dict[Group, str] = {
 
 #: The metrics to look at first, with the shortest title that says what they are.
 HEADLINES = {
+    "signing_all_source": "Seconds that hold",
     "hands_recall_source": "Hands kept",
     "hands_precision_source": "Hands not invented",
     "hands_pck_strict_source": "Hand points in place",

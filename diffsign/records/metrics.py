@@ -52,7 +52,7 @@ class Break(_Record):
     """
 
     parameter: str
-    against: Literal["source", "asked"]
+    against: Literal["source", "avatar"]
     start: int = Field(ge=0)
     end: int = Field(ge=1)
     worst: int = Field(ge=0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from matplotlib.figure import Figure as Plot
 from diffsign.files import atomic
 from diffsign.records.metric_definitions import DETECTED_PARTS, METRIC_DEFINITIONS
 from diffsign.records.metrics import Evaluation
+from diffsign.report.methods import Column
 from diffsign.report.results import Results
 from diffsign.report.series import runs, series
 
@@ -181,17 +184,55 @@ def detection_plot(all_results: Overview) -> Plot:
 PLOTS = {"legibility": legibility_plot, "ssim": ssim_plot, "detection": detection_plot}
 
 
-def write_plots(folder: Path, results: Results) -> list[Path]:
-    """Write every plot to ``folder`` as ``.png``, ``.svg`` and ``.pdf``; return their paths."""
+def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str) -> Plot:
+    """Draw the mean of each method with its interval, one panel for each metric; the best is filled."""
+    wide = min(3, max(1, len(columns)))
+    rows = -(-max(1, len(columns)) // wide)
+    height = 0.75 + 0.24 * len(names)
+    plot = Plot(figsize=(7.2, 0.4 + height * rows), layout="constrained")
+    grid = plot.subplots(rows, wide, squeeze=False, sharey=True)
+    for axes, column in zip(grid.flat, columns, strict=False):
+        definition = METRIC_DEFINITIONS[column.metric]
+        scale = 100 if definition.unit == "share" else 1
+        for row, cell in enumerate(column.cells):
+            e = cell.estimate
+            if not e.n:
+                axes.text(0.02, row, "–", va="center", transform=axes.get_yaxis_transform())
+                continue
+            if math.isfinite(e.low):
+                axes.plot([scale * e.low, scale * e.high], [row, row], color=INK, lw=1.2, solid_capstyle="round")
+            face = COLOURS["result"] if cell.best else "white"
+            axes.plot([scale * e.mean], [row], "o", ms=5, mfc=face, mec=COLOURS["result"])
+        arrow = {"higher": " ↑", "lower": " ↓", "": ""}[definition.better]
+        unit = " (%)" if scale == 100 else f" ({definition.unit})" if definition.unit else ""
+        axes.set_title(textwrap.fill(f"{definition.title}{arrow}{unit}", 34), fontsize=7)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.margins(x=0.12)
+        axes.grid(axis="x", color=FAINT, lw=0.4)
+        axes.set_axisbelow(True)
+    for axes in list(grid.flat)[len(columns) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_yticks(range(len(names)), [textwrap.shorten(name, 28, placeholder="…") for name in names])
+    plot.suptitle(title, x=0.01, ha="left", fontsize=9)
+    return plot
+
+
+def save_plot(draw: Callable[[], Plot], stem: Path) -> list[Path]:
+    """Write a plot as ``.png``, ``.svg`` and ``.pdf``, with the same bytes every time; return their paths."""
     written = []
-    everything = overview(results)
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    for name, draw in PLOTS.items():
-        with _style():
-            plot = draw(everything)
-            for suffix, about in metadata.items():
-                path = folder / f"{name}{suffix}"
-                with atomic(path) as temporary:
-                    plot.savefig(temporary, metadata=about)
-                written.append(path)
+    with _style():
+        plot = draw()
+        for suffix, about in metadata.items():
+            path = stem.with_suffix(suffix)
+            with atomic(path) as temporary:
+                plot.savefig(temporary, metadata=about)
+            written.append(path)
     return written
+
+
+def write_plots(folder: Path, results: Results) -> list[Path]:
+    """Write every plot of a run to ``folder``; return their paths."""
+    everything = overview(results)
+    return [path for name, draw in PLOTS.items() for path in save_plot(lambda d=draw: d(everything), folder / name)]

@@ -10,7 +10,7 @@ from diffsign.report.charts import make_charts, make_timeline
 from diffsign.report.videos import Video, Videos, link
 
 KINDS = {"image": "picture", "text": "words", "multimodal": "both", "unknown": "–"}
-AGAINST = {"source": "the source", "asked": "the motion it was asked to show"}
+AGAINST = {"source": "the source", "avatar": "the motion it was asked to show"}
 #: Characters that must not stand in the JSON of a page.
 ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -32,7 +32,7 @@ def _rows(result: Evaluation, group: str) -> list[dict[str, Any]]:
                 "reason": metric.reason,
                 "meaning": definition.meaning,
                 "source": definition.source,
-                "headline": name in HEADLINES or group == "earlier",
+                "headline": name in HEADLINES or group == "earlier" or name.startswith("signing_"),
             }
         )
     return rows

@@ -71,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, make_metrics, write_videos) -
     folder = tmp_path_factory.mktemp("site") / "my results"
     broken = [
         Break(parameter="location", against="source", start=3, end=6, worst=4, what="12 cm too low"),
-        Break(parameter="handshape", against="asked", start=8, end=10, worst=9, what="40° off"),
+        Break(parameter="handshape", against="avatar", start=8, end=10, worst=9, what="40° off"),
     ]
     paths = []
     for number, (signer, video) in enumerate((("anna", "hello"), ("anna", "bye"), ("ben", "hello"), ("ben", "bye"))):

@@ -1,0 +1,68 @@
+"""Compare runs: one table and one plot, with intervals over clips and the significance of every difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffsign.config.compare import CompareSettings
+from diffsign.files import atomic
+from diffsign.report.comparison import csv_table, latex_table, markdown_table, page_rows
+from diffsign.report.methods import compare, find_methods, find_run
+from diffsign.report.page import templates, write_template
+from diffsign.report.plots import comparison_plot, save_plot
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is read.
+
+    Attributes:
+        runs: folders of results, folders of metrics or metrics files, each as ``PATH`` or ``NAME=PATH``.
+    """
+
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written.
+
+    Attributes:
+        folder: ``compare.{csv,md,tex,html,png,svg,pdf}`` in it.
+    """
+
+    folder: Path
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: CompareSettings) -> str:
+    """Write the comparison of all runs.
+
+    Returns:
+        The table, in Markdown.
+
+    Raises:
+        DiffSignError: if a run has no metrics, or a metric is unknown.
+    """
+    methods = find_methods([find_run(text) for text in inputs.runs], settings)
+    names = [method.name for method in methods]
+    columns = compare(methods, settings.metrics)
+    texts = {
+        "csv": csv_table(names, columns),
+        "md": markdown_table(names, columns, settings.title),
+        "tex": latex_table(names, columns, settings.title),
+    }
+    for suffix, text in texts.items():
+        with atomic(outputs.folder / f"compare.{suffix}") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    save_plot(lambda: comparison_plot(names, columns, settings.title), outputs.folder / "compare")
+    plot = (outputs.folder / "compare.svg").read_text(encoding="utf-8")
+    write_template(
+        templates().get_template("compare.html.j2"),
+        outputs.folder / "compare.html",
+        title=settings.title,
+        names=names,
+        columns=page_rows(columns),
+        plot=plot[plot.index("<svg") :],
+    )
+    return texts["md"]

@@ -1,0 +1,162 @@
+"""What runs are compared by: their results, clip by clip, as methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diffsign.config.compare import CompareSettings
+from diffsign.errors import DiffSignError, nearest
+from diffsign.records.metric_definitions import METRIC_DEFINITIONS
+from diffsign.records.metrics import Evaluation
+from diffsign.report.results import find_results
+from diffsign.report.statistics import Difference, Estimate, difference, estimate, holm
+
+
+@dataclass
+class Method:
+    """The results of one method: a run, or a signer of a run.
+
+    Attributes:
+        name: what the table calls it.
+        values: by metric and network, a value for each clip; several signers of one clip are averaged.
+    """
+
+    name: str
+    values: dict[tuple[str, str], dict[str, list[float]]] = field(default_factory=dict)
+
+    def add(self, result: Evaluation, metrics: Iterable[str]) -> None:
+        """Take in one result."""
+        for name in metrics:
+            metric = result.metrics.get(name)
+            if metric is not None and metric.value is not None:
+                clips = self.values.setdefault((name, metric.network or ""), {})
+                clips.setdefault(result.video, []).append(metric.value)
+
+    def clips(self, metric: str, network: str) -> dict[str, float]:
+        """Return the value of each clip."""
+        return {clip: sum(v) / len(v) for clip, v in self.values.get((metric, network), {}).items()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is compared: what it is called, and the metrics files of its results."""
+
+    name: str
+    paths: tuple[Path, ...]
+    folder: Path | None
+
+
+def find_run(text: str) -> Run:
+    """Return the run that ``NAME=PATH`` or ``PATH`` names: a folder of results, or one metrics file.
+
+    Raises:
+        DiffSignError: if there is nothing of the kind.
+    """
+    name, equals, rest = text.partition("=")
+    path = Path(rest if equals and not Path(text).exists() else text)
+    if not (equals and not Path(text).exists()):
+        name = path.resolve().name if path.is_dir() else path.resolve().parent.name
+    if path.is_dir():
+        files = sorted(path.glob("signers/*/*/metrics.json")) or sorted(path.rglob("*.json"))
+        files = [file for file in files if file.name == "metrics.json" or file.parent == path]
+    else:
+        files = [path] if path.is_file() else []
+    if not files:
+        raise DiffSignError(
+            f"run '{text}': there are no metrics at '{path}'; give a folder of results (with "
+            "signers/*/*/metrics.json), a folder of metrics files, or one metrics file, or NAME=PATH to give it a name."
+        )
+    return Run(name, tuple(files), path if path.is_dir() else None)
+
+
+def find_methods(runs: Sequence[Run], settings: CompareSettings) -> list[Method]:
+    """Read the results of all runs as methods, in the order in which they are named.
+
+    Raises:
+        DiffSignError: if two runs have one name, or a metric is unknown.
+    """
+    for name in settings.metrics:
+        if name not in METRIC_DEFINITIONS:
+            raise DiffSignError(
+                f"unknown metric '{name}'{nearest(name, METRIC_DEFINITIONS)}; docs/metrics.md lists them."
+            )
+    methods: dict[str, Method] = {}
+    seen: set[str] = set()
+    for run in runs:
+        if run.name in seen:
+            raise DiffSignError(f"two runs are called '{run.name}'; give one another name with NAME=PATH.")
+        seen.add(run.name)
+        for result in find_results(run.paths).without_series(f"reading {run.name}"):
+            name = (
+                run.name if settings.by == "run" else f"{run.name}, {result.signer}" if len(runs) > 1 else result.signer
+            )
+            methods.setdefault(name, Method(name)).add(result, settings.metrics)
+    return list(methods.values())
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the table says of one method and metric.
+
+    Attributes:
+        estimate: mean, interval, number of clips.
+        best: it is the best of the column.
+        from_best: its difference from the best, with p adjusted over the column; None for the best itself.
+    """
+
+    estimate: Estimate
+    best: bool
+    from_best: Difference | None
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is significantly worse than the best (p below 0.05 after Holm's correction)."""
+        return self.from_best is not None and self.from_best.p < 0.05
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of the comparison, measured with one network.
+
+    Attributes:
+        metric: its name.
+        network: what it rests on, "" if on none.
+        cells: one for each method.
+    """
+
+    metric: str
+    network: str
+    cells: list[Cell]
+
+
+def _column(metric: str, network: str, methods: Sequence[Method]) -> Column:
+    clips = [method.clips(metric, network) for method in methods]
+    estimates = [estimate(list(values.values())) for values in clips]
+    better = METRIC_DEFINITIONS[metric].better
+    defined = [number for number, e in enumerate(estimates) if e.n]
+    best = None
+    if better and len(defined) > 1:
+        sign = 1 if better == "higher" else -1
+        best = max(defined, key=lambda number: sign * estimates[number].mean)
+    differences: list[Difference | None] = [
+        difference(clips[number], clips[best]) if best is not None and number != best and estimates[number].n else None
+        for number in range(len(methods))
+    ]
+    adjusted = holm([d.p if d else math.nan for d in differences])
+    cells = []
+    for number, (e, d) in enumerate(zip(estimates, differences, strict=True)):
+        corrected = Difference(d.mean, d.low, d.high, adjusted[number], d.n, d.paired) if d else None
+        cells.append(Cell(e, best is not None and e.mean == estimates[best].mean, corrected))
+    return Column(metric, network, cells)
+
+
+def compare(methods: Sequence[Method], metrics: Sequence[str]) -> list[Column]:
+    """Return the columns of the comparison: one for each metric, and for each network that it was measured with."""
+    columns = []
+    for name in metrics:
+        networks = sorted({network for method in methods for key, network in method.values if key == name})
+        columns += [_column(name, network, methods) for network in networks]
+    return columns
