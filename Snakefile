@@ -8,6 +8,7 @@
 #                                                  motion, avatar, controls
 #   results/signers/{signer}/{video}/…             one video by one synthetic signer, and its figures
 #   results/{tables,figures,report.html}           all of them together
+#   results/shards/{shard}/…                       which clips of a large sheet are made, a hundred to a job
 #
 # `snakemake --cores 2` runs the demo; `snakemake --list` says what each rule is for.
 from snakemake.utils import min_version
@@ -27,10 +28,30 @@ include: "rules/select.smk"
 include: "rules/signer.smk"
 include: "rules/results.smk"
 include: "rules/experiments.smk"
+include: "rules/shards.smk"
 
 
 rule all:
+    """The report and the tables."""
     default_target: True
     input:
         report=f"{RESULTS}/report.html",
         tables=rules.aggregate.output,
+
+
+rule videos:
+    """What is made of the videos alone, up to their avatars."""
+    input:
+        OF_VIDEOS,
+
+
+rule signers:
+    """The signers and their metrics."""
+    input:
+        OF_VIDEOS,
+        OF_SIGNERS,
+
+
+# One clip that fails leaves the others whole: tables and report come of what is there, and say what is not.
+onerror:
+    summarise_failed_run(workflow, PROJECT)

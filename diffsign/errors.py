@@ -18,7 +18,11 @@ class DiffSignError(ValueError):
     """
 
 
-class DiskFullError(DiffSignError):
+class TryAgainError(DiffSignError):
+    """Nothing of the input is wrong: the same command may pass the next time. The command line exits with status 75."""
+
+
+class DiskFullError(TryAgainError):
     """There was no space left: nothing of the input is wrong, and the same command works when there is room."""
 
 

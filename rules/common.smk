@@ -1,5 +1,6 @@
 """What the chapters share: the checked config and sheets, and where things are."""
 
+import logging
 import os
 import re
 import sys
@@ -18,9 +19,17 @@ for variable, folder in {
         filter(None, [str(folder), os.getenv(variable, "")])
     )
 
-from diffsign.config.project import load_project
+from diffsign import __version__ as VERSION
+from diffsign.config.project import load_project, repeated
 from diffsign.config.settings import to_flags
+from diffsign.config.sheets import ID_PATTERN
 from diffsign.errors import DiffSignError
+from diffsign.workflow.failures import retry_no_mistakes, summarise_failed_run
+
+retry_no_mistakes()
+if not workflow.is_main_process:
+    # Warnings of former names are given once, by the run and not by each of its jobs.
+    logging.getLogger("diffsign").setLevel(logging.ERROR)
 
 try:
     PROJECT = load_project(config)
@@ -41,16 +50,23 @@ POSED = "|".join(
 )
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+SNAKEFILE = f"{workflow.basedir}/Snakefile"
 
 
 wildcard_constraints:
-    video="|".join(re.escape(video) for video in PROJECT.clips),
-    signer="|".join(re.escape(signer) for signer in SIGNERS),
-    subject="|".join(re.escape(name) for name in CONFIG.subjects) or "none",
+    video=ID_PATTERN if PROJECT.shards else "|".join(map(re.escape, PROJECT.clips)),
+    signer="|".join(map(re.escape, SIGNERS)),
+    shard=r"s\d+",
+    subject="|".join(map(re.escape, CONFIG.subjects)) or "none",
 
 
 scattergather:
     chunks=CONFIG.chunks,
+
+
+def minutes(clips, each):
+    """Return the minutes that clips take: ``each`` for a minute of signing, and ten for the start."""
+    return round(10 + each * clips.seconds / 60)
 
 
 def video(wildcards):
@@ -66,3 +82,8 @@ def signer(wildcards):
 def subject(wildcards):
     """Return the subject of a job."""
     return PROJECT.subject(wildcards.subject)
+
+
+def shard(wildcards):
+    """Return the shard of a job."""
+    return PROJECT.shards[wildcards.shard]

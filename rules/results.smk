@@ -4,10 +4,34 @@ In: the results, and what they were made from. Out: ``metrics.json`` for each cl
 ``report.html``.
 """
 
-METRICS = expand(
-    f"{RESULTS}/signers/{{signer}}/{{video}}/metrics.json", signer=SIGNERS, video=VIDEOS
+#: What a run makes of its videos, and of its signers: files, or in place of them the shards that make them.
+OF_VIDEOS = expand(
+    (
+        f"{RESULTS}/shards/{{shard}}/videos.json"
+        if PROJECT.shards
+        else f"{RESULTS}/videos/{{video}}/{{file}}"
+    ),
+    shard=PROJECT.shards,
+    video=VIDEOS,
+    file=[
+        "clip.mp4",
+        "avatar/overlay.mp4",
+        "avatar/keypoints.npz",
+        *[f"control/{control}.mp4" for control in PROJECT.controls],
+    ],
 )
-TABLES = ["clips", "metrics", "signers", "paper"]
+OF_SIGNERS = expand(
+    (
+        f"{RESULTS}/shards/{{shard}}/signers.json"
+        if PROJECT.shards
+        else f"{RESULTS}/signers/{{signer}}/{{video}}/{{file}}"
+    ),
+    shard=PROJECT.shards,
+    signer=SIGNERS,
+    video=VIDEOS,
+    file=["metrics.json", "clip.mp4"],
+)
+TABLES = ["clips", "metrics", "signers", "paper", "failed"]
 PLOTS = ["legibility", "ssim", "detection"]
 
 
@@ -48,7 +72,7 @@ rule evaluate:
 rule aggregate:
     """Put the metrics of all results into tables and plots."""
     input:
-        metrics=METRICS,
+        results=OF_SIGNERS,
     output:
         tables=report(
             expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
@@ -72,26 +96,17 @@ rule aggregate:
         runtime=20,
     params:
         folder=lambda wildcards, output: Path(output.tables[0]).parents[1],
+        videos=CONFIG.videos,
+        signers=repeated("--signer", SIGNERS),
     shell:
-        "python -m diffsign aggregate {params.folder:q} {input.metrics:q} > {log:q} 2>&1"
+        "python -m diffsign aggregate {params.folder:q} --videos {params.videos:q} {params.signers:q}"
+        " > {log:q} 2>&1"
 
 
 rule report:
     """Make one page of all results: videos side by side, metrics and what they mean."""
     input:
-        metrics=METRICS,
-        clips=expand(f"{RESULTS}/videos/{{video}}/clip.mp4", video=VIDEOS),
-        controls=expand(
-            f"{RESULTS}/videos/{{video}}/control/{{control}}.mp4",
-            video=VIDEOS,
-            control=PROJECT.controls,
-        ),
-        overlays=expand(f"{RESULTS}/videos/{{video}}/avatar/overlay.mp4", video=VIDEOS),
-        results=expand(
-            f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
-            signer=SIGNERS,
-            video=VIDEOS,
-        ),
+        results=[*OF_VIDEOS, *OF_SIGNERS],
     output:
         page=report(
             f"{RESULTS}/report.html", caption="report/page.rst", category="Report"
@@ -108,7 +123,9 @@ rule report:
         runtime=20,
     params:
         results=subpath(output.page, parent=True),
+        videos=CONFIG.videos,
+        signers=repeated("--signer", SIGNERS),
         settings=to_flags(CONFIG.report),
     shell:
-        "python -m diffsign report {output.page:q} {input.metrics:q} --results {params.results:q}"
-        " {params.settings:q} > {log:q} 2>&1"
+        "python -m diffsign report {output.page:q} --results {params.results:q} --videos {params.videos:q}"
+        " {params.signers:q} {params.settings:q} > {log:q} 2>&1"

@@ -14,7 +14,7 @@ ruleorder: import_pose > detect
 rule ingest:
     """Bring a source video to constant rate and size, without loss."""
     input:
-        source=lambda wildcards: video(wildcards).row.path,
+        source=lambda wildcards: video(wildcards).source,
     output:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
@@ -30,9 +30,11 @@ rule ingest:
         mem_mb=2000,
         runtime=20,
     params:
+        source=lambda wildcards: video(wildcards).row.path,
+        stamp=lambda wildcards: video(wildcards).stamp,
         settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
-        "python -m diffsign ingest {input.source:q} {output.clip:q} --audio {output.audio:q}"
+        "python -m diffsign ingest {params.source:q} {output.clip:q} --audio {output.audio:q}"
         " --preview {output.preview:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 

@@ -7,7 +7,9 @@ needed only by that stage.
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,7 +18,7 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from diffsign.cli.renamed import Commands, Group
-from diffsign.errors import DiffSignError
+from diffsign.errors import DiffSignError, TryAgainError
 from diffsign.files import is_disk_full
 from diffsign.processes import end_cleanly_on_signals
 
@@ -39,24 +41,35 @@ def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", hel
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _complain(message: str) -> NoReturn:
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), message))
-    sys.exit(1)
+def _complain(message: str, status: int = 1) -> NoReturn:
+    # "Error:" is a mistake of the user's, and what the workflow does not try again.
+    begin = "Error: " if status == 1 else "Failed: "
+    Console(stderr=True, soft_wrap=True).print(Text.assemble((begin, "bold red"), message))
+    sys.exit(status)
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one sentence on stderr and exit status 1."""
+    """Run the command line; an error of ours ends in one line on stderr.
+
+    Exit status: 1 for a user's mistake, 75 for what may pass the next time (a full disk or memory), 130 if interrupted;
+    an error in the program itself ends in a traceback and 70.
+    """
     end_cleanly_on_signals()
     try:
         app()
+    except TryAgainError as error:
+        _complain(str(error), os.EX_TEMPFAIL)
     except DiffSignError as error:
         _complain(str(error))
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        _complain(f"the disk is full: {error}; make room and run the command again.")
+    except MemoryError:
+        _complain("there is not enough memory; give the job more, or make batches smaller.", os.EX_TEMPFAIL)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if is_disk_full(error):
+            _complain(f"the disk is full: {error}; make room and run the command again.", os.EX_TEMPFAIL)
+        traceback.print_exc()
+        sys.exit(os.EX_SOFTWARE)
 
 
 # Imported last: each module adds its commands to ``app``.
@@ -81,6 +94,7 @@ from diffsign.cli import (  # noqa: E402
     report,  # noqa: F401
     scene,  # noqa: F401
     select,  # noqa: F401
+    shard,  # noqa: F401
     smooth,  # noqa: F401
     synthetic,  # noqa: F401
     text,  # noqa: F401

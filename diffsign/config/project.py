@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from diffsign.config.colour import background_picture
@@ -16,6 +18,7 @@ from diffsign.config.personalize import SubjectSettings
 from diffsign.config.schema import Config, load_config, load_signers, load_videos, said_settings
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import SignerRow, VideoRow
+from diffsign.errors import DiffSignError, nearest
 from diffsign.files import picture_files
 
 #: What stands behind a video's id for its whole clip, where frames are selected.
@@ -81,8 +84,21 @@ class Project:
             return [credentials.certificate, credentials.key]
         return [f"{self.config.resources}/credentials/{name}.pem" for name in ("certificate", "key")]
 
+    @functools.cached_property
+    def shards(self) -> Mapping[str, Shard]:
+        """Clips that one job takes together, by the number of the first row; none if every step is its own job.
+
+        Rows keep their shard when others are added below them.
+        """
+        size = self.config.shard_size
+        if self.config.shard is not None or not size or len(self.videos) <= 5 * size:
+            return {}
+        return {name: Shard(self, name, videos) for name, videos in _slices([*self.videos], size).items()}
+
     def video(self, name: str) -> Video:
         """Return one video of the sheet."""
+        if name not in self.clips:
+            raise DiffSignError(f"sheet '{self.config.videos}' has no video '{name}'{nearest(name, self.clips)}.")
         return Video(self, self.clips[name])
 
     def signer(self, name: str) -> Signer:
@@ -104,6 +120,29 @@ class Video:
 
     project: Project
     row: VideoRow
+
+    @property
+    def source(self) -> list[str]:
+        """The video file, unless Snakemake would take its name for a pattern; then its :attr:`stamp` is looked at."""
+        return [] if self.row.path is None or "{" in self.row.path else [self.row.path]
+
+    @property
+    def stamp(self) -> str:
+        """Size and date of a video file that Snakemake does not look at by itself."""
+        if self.row.path is None or self.source:
+            return ""
+        state = Path(self.row.path).stat()
+        return f"{state.st_size} {state.st_mtime_ns}"
+
+    @property
+    def seconds(self) -> float:
+        """About how long it is: by its trim, or by the size of the file at 2 Mbit/s (phones write 5 to 20)."""
+        row, longest = self.row, self.project.config.ingest.max_seconds
+        if row.end is not None:
+            return row.end - (row.start or 0.0)
+        if row.path is None:
+            return min(longest, 60.0)
+        return min(longest, Path(row.path).stat().st_size * 8 / 2e6)
 
     def ingest_flags(self) -> list[str]:
         """Return the flags of trim, turn and crop, and the config's."""
@@ -291,6 +330,62 @@ class Signer:
         return [*repeated("--reference", self.row.image), *words, *skeleton, *to_flags(self.project.config.evaluate)]
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Videos that one job takes from source to metrics, by a run of Snakemake of its own."""
+
+    project: Project
+    name: str
+    videos: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        """Where its state is kept."""
+        return f"{self.project.config.results}/shards/{self.name}"
+
+    @property
+    def sources(self) -> list[str]:
+        """Files that its rows name."""
+        rows = [self.project.videos[name] for name in self.videos]
+        others = [path for row in rows for path in (row.pose, row.lexicon, row.openpose) if path is not None]
+        return [*(path for name in self.videos for path in self.project.video(name).source), *others]
+
+    @property
+    def rows(self) -> str:
+        """A digest of its rows and all signers, which changes when one of them does."""
+        rows = [self.project.videos[name] for name in self.videos] + [*self.project.signers.values()]
+        told = [row.model_dump_json() for row in rows] + [self.project.video(name).stamp for name in self.videos]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+    @property
+    def changes(self) -> list[str]:
+        """What the config says beside the defaults, as ``key=value`` for Snakemake's ``--config``."""
+        said = self.project.config.model_dump(mode="json", exclude_defaults=True) | {"shard": self.name}
+        return [f"{key}={json.dumps(value)}" for key, value in said.items()]
+
+    @property
+    def seconds(self) -> float:
+        """About how long its videos are together: by their trim, or by the size of the file at 2 Mbit/s."""
+        return sum(self.project.video(name).seconds for name in self.videos)
+
+    def repairs(self) -> int:
+        """Return how often results were found missing after the shard had been finished; it grows when some are now."""
+        status = Path(self.folder) / "signers.json"
+        if not status.is_file():
+            return 0
+        folder = Path(self.project.config.results) / "signers"
+        missing = any(
+            not (folder / signer / video / "metrics.json").is_file()
+            for signer in self.project.signers
+            for video in self.videos
+        )
+        return int(json.loads(status.read_text(encoding="utf-8"))["repairs"]) + missing
+
+
+def _slices(names: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
+    return {f"s{start:05d}": tuple(names[start : start + size]) for start in range(0, len(names), size)}
+
+
 def load_project(values: dict[str, Any], where: str = "config") -> Project:
     """Check a config that Snakemake (or YAML) has read, and read its sheets.
 
@@ -298,4 +393,7 @@ def load_project(values: dict[str, Any], where: str = "config") -> Project:
         DiffSignError: naming the key, or the sheet and its row.
     """
     config = load_config(values, where)
-    return Project(config, load_videos(config), load_signers(config))
+    videos = load_videos(config)
+    if config.shard is not None:
+        videos = {name: videos[name] for name in _slices([*videos], config.shard_size)[config.shard]}
+    return Project(config, videos, load_signers(config))

@@ -27,7 +27,7 @@ from diffsign.config.render import RenderSettings
 from diffsign.config.report import ReportSettings
 from diffsign.config.say import SaySettings
 from diffsign.config.select import Frames
-from diffsign.config.settings import InputPath, OutputFolder, Settings, parse
+from diffsign.config.settings import InputPath, OutputFolder, Settings, TrackedPath, parse
 from diffsign.config.sheets import Identifier, SignerRow, VideoRow, read_sheet
 from diffsign.config.smooth import SmoothSettings
 from diffsign.config.variants import check_sweep, variants
@@ -52,7 +52,7 @@ class Config(Settings):
     resources: OutputFolder = Field(
         "resources", description="Folder for what many runs share: the body, manifests of the weights."
     )
-    body: InputPath | None = Field(
+    body: TrackedPath | None = Field(
         None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
     )
     frames: Frames | None = Field(
@@ -70,6 +70,16 @@ class Config(Settings):
         None,
         description="Config laid over each of the paper's experiments (target experiments), such as "
         "config/experiments/demo.yaml.",
+    )
+    shard_size: int = Field(
+        100,
+        ge=0,
+        le=10_000,
+        description="Clips that one job takes from source to metrics, where the sheet has more than five times as "
+        "many; 0 makes every step of every clip a job of its own.",
+    )
+    shard: str | None = Field(
+        None, pattern=r"^s\d{5,}$", description="Only the clips of this shard; the workflow sets it for its own jobs."
     )
     chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
     say: SaySettings = Field(SaySettings(), description="How a text is said.")

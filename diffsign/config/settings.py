@@ -41,12 +41,15 @@ def _usable_path(text: str) -> str:
 
 def _no_pattern(text: str) -> str:
     if "{" in text or "}" in text:
-        raise ValueError("a folder of results or resources must have no '{' or '}' in its name")
+        raise ValueError("the workflow reads '{' and '}' as a pattern; give it another name")
     return text
 
 
 #: Path of a file or folder that is read: ``~`` is the home folder.
 InputPath = Annotated[str, Field(min_length=1), AfterValidator(_usable_path)]
+
+#: The same, of a file that the workflow names in its rules.
+TrackedPath = Annotated[InputPath, AfterValidator(_no_pattern)]
 
 #: Path of a folder that the workflow writes to, and names in its rules.
 OutputFolder = Annotated[str, Field(min_length=1), AfterValidator(_usable_path), AfterValidator(_no_pattern)]

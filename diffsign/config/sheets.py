@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from diffsign.config.family import ControlName, parse_lora
 from diffsign.config.renamed import former_names, renamed
 from diffsign.config.select import Frames
-from diffsign.config.settings import InputPath, Settings, parse
+from diffsign.config.settings import InputPath, Settings, TrackedPath, parse
 from diffsign.config.table import Line, read_table
 from diffsign.errors import DiffSignError, nearest
 
@@ -41,13 +41,13 @@ class VideoRow(Settings):
 
     video: Identifier = Field(description="Id of the video; names its folder under results/videos/.")
     path: InputPath | None = Field(None, description="The video file.")
-    pose: InputPath | None = Field(
+    pose: TrackedPath | None = Field(
         None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose."
     )
     say: str | None = Field(None, description="Instead of a video: a text, fingerspelled or signed from a lexicon.")
     spoken_language: str | None = Field(None, description="Language of the text to say, such as en.")
     signed_language: str | None = Field(None, description="Sign language of the text to say, such as ase.")
-    lexicon: InputPath | None = Field(None, description="Folder of signs for the text to say.")
+    lexicon: TrackedPath | None = Field(None, description="Folder of signs for the text to say.")
     start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
     end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
     rotate: int = Field(
@@ -59,7 +59,7 @@ class VideoRow(Settings):
     crop: str | None = Field(
         None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
     )
-    openpose: InputPath | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
+    openpose: TrackedPath | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
     frames: Frames | None = Field(
         None, description="Frames to generate, counted from 0 and separated by ';'; by default all."
     )
@@ -102,7 +102,7 @@ class SignerRow(Settings):
     """One synthetic signer: by picture, by words, or by both."""
 
     signer: Identifier = Field(description="Id of the signer; names its folder under results/signers/.")
-    image: list[InputPath] = Field(default=[], description="Reference pictures, separated by ';'.")
+    image: list[TrackedPath] = Field(default=[], description="Reference pictures, separated by ';'.")
     text: str | None = Field(None, description="The signer in words.")
     negative: str | None = Field(None, description="What the pictures must not show; by default the family's.")
     family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
@@ -123,7 +123,7 @@ class SignerRow(Settings):
         default=[],
         description="What each reference picture speaks for, separated by ';': all, signer or background.",
     )
-    background: InputPath | None = Field(
+    background: TrackedPath | None = Field(
         None, description="Colour or picture behind the signer; by default the config's."
     )
     real_person: Literal["yes", "no"] = Field("no", description="Whether the pictures show a real person: yes or no.")

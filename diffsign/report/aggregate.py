@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffsign.records.failures import Failure
+from diffsign.report.expected import write_failures
 from diffsign.report.plots import write_plots
 from diffsign.report.results import find_results
 from diffsign.report.tables import write_tables
@@ -16,9 +18,11 @@ class Inputs:
 
     Attributes:
         metrics: the metrics of every result (.json of ``diffsign evaluate``).
+        failures: results that are not there.
     """
 
     metrics: tuple[Path, ...]
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,11 @@ def run(inputs: Inputs, outputs: Outputs) -> str:
     Raises:
         DiffSignError: if a file of metrics is wrong, or two are of the same result.
     """
+    write_failures(outputs.folder / "tables" / "failed.csv", inputs.failures)
+    if inputs.failures and not inputs.metrics:
+        return f"None of {len(inputs.failures)} results is there; '{outputs.folder}/tables/failed.csv' says why."
     results = find_results(inputs.metrics)
     tables = write_tables(outputs.folder / "tables", results)
     plots = write_plots(outputs.folder / "figures", results)
-    return f"{len(results)} results: {len(tables)} tables and {len(plots)} plots in '{outputs.folder}'."
+    missing = f"; {len(inputs.failures)} failed, see tables/failed.csv" if inputs.failures else ""
+    return f"{len(results)} results: {len(tables)} tables and {len(plots)} plots in '{outputs.folder}'{missing}."

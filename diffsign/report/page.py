@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import jinja2
 from diffsign import __version__
 from diffsign.config.report import ReportSettings
 from diffsign.files import atomic
+from diffsign.records.failures import Failure
 from diffsign.records.metric_definitions import HEADLINES, METRIC_DEFINITIONS, format_value
 from diffsign.records.metrics import Evaluation
 from diffsign.report.results import Results
@@ -118,12 +119,13 @@ class Report:
         self._pages = page.with_suffix("")
         self._templates = templates()
 
-    def write(self, results: Results, config: str | None = None) -> int:
+    def write(self, results: Results, config: str | None = None, failures: Sequence[Failure] = ()) -> int:
         """Write all pages; return how many pages of single results there are.
 
         Args:
             results: the results, in the report's order.
             config: text of the run's config, to show.
+            failures: results that are not there, to list.
         """
         single = len(results) <= self._settings.single_page
         videos = Videos(self._folder, self._page, self._settings.embed_mb * 1e6 if single else 0)
@@ -140,7 +142,7 @@ class Report:
                 row = index_row(result, href, section["videos"], self._page, carried=False)
             index.add(result, row)
         self._remove_others(set() if single else set(names))
-        self._write_index(index, videos.linked if single else None, config)
+        self._write_index(index, videos.linked if single else None, config, failures)
         return 0 if single else len(names)
 
     def _write_result(self, result: Evaluation, number: int, names: list[str]) -> dict[str, Any]:
@@ -166,7 +168,7 @@ class Report:
         if self._pages.is_dir() and not any(self._pages.iterdir()):
             self._pages.rmdir()
 
-    def _write_index(self, index: _Index, linked: int | None, config: str | None) -> None:
+    def _write_index(self, index: _Index, linked: int | None, config: str | None, failures: Sequence[Failure]) -> None:
         write_template(
             self._templates.get_template("index.html.j2"),
             self._page,
@@ -186,4 +188,5 @@ class Report:
             linked=linked,
             versions=index.versions,
             config=config,
+            failures=failures,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from diffsign.config.report import ReportSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
+from diffsign.records.failures import Failure
 from diffsign.report.page import Report
 from diffsign.report.results import find_results
 
@@ -20,11 +21,13 @@ class Inputs:
         metrics: the metrics of every result (.json of ``diffsign evaluate``).
         results: folder with ``videos/`` and ``signers/``, in which the videos are.
         config: config of the run, to show.
+        failures: results that are not there.
     """
 
     metrics: tuple[Path, ...]
     results: Path
     config: Path | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,6 @@ def run(inputs: Inputs, outputs: Outputs, settings: ReportSettings) -> str:
             text = require_file(inputs.config, "config file").read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise DiffSignError(f"config file '{inputs.config}' is not UTF-8 text.") from error
-    pages = Report(outputs.page, folder, settings).write(results, text)
+    pages = Report(outputs.page, folder, settings).write(results, text, inputs.failures)
     beside = f", with a page for each in '{outputs.page.with_suffix('')}'" if pages else ""
     return f"{len(results)} results in '{outputs.page}'{beside}."

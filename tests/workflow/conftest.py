@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+
+
+def jobs(said: str) -> dict[str, int]:
+    """Return the counts of Snakemake's table of jobs."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", said, flags=re.M)}
 
 
 @dataclass
@@ -32,16 +38,27 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the folder; its status and both streams as ``stdout`` come back."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
             [*command, *arguments],
             cwd=self.folder,
-            env=os.environ | {"PATH": path, "COLUMNS": "500"} | (environment or {}),
+            env=os.environ | {"COLUMNS": "500"} | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Return the jobs that a dry run would do."""
+        said = self.snakemake("--dry-run", *arguments)
+        assert said.returncode == 0, said.stdout
+        return jobs(said.stdout)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """What the workflow's files promise to each other."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.workflow.conftest import ROOT
+ROOT = Path(__file__).parents[2]
 
 PINS = dict(
     line.strip().lower().replace("_", "-").split("==")

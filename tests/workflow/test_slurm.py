@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 
 from diffsign.records.clip import probe_clip, write_clip
-from tests.workflow.conftest import ROOT
 from tests.workflow.slurm import slurm, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
-def test_rules_run_as_jobs_of_a_cluster(project):
+def test_rules_run_as_jobs_of_a_cluster(project, root):
     """The cluster profile submits the rules with their resources, and the results come back."""
     for name in ("a", "b"):
         frames = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
@@ -20,7 +19,7 @@ def test_rules_run_as_jobs_of_a_cluster(project):
     with slurm():
         run = project.snakemake(
             "--workflow-profile",
-            str(ROOT / "profiles/slurm"),
+            str(root / "profiles/slurm"),
             "--slurm-init-seconds-before-status-checks=5",
             *(str(clip.relative_to(project.folder)) for clip in clips),
         )
