@@ -9,9 +9,9 @@ import numpy as np
 
 from diffsign.clean.cuts import find_cuts
 from diffsign.clean.gaps import interpolate_beside, interpolate_confidence, interpolate_gaps
-from diffsign.clean.outliers import find_glitches, find_outliers
+from diffsign.clean.outliers import LONGEST, find_glitches, find_outliers
 from diffsign.clean.scale import NUMBER, Scale, measure
-from diffsign.clean.smoothing import smooth
+from diffsign.clean.smoothing import NEAR, WIDE, smooth
 from diffsign.clean.swaps import HANDS, LEFT_ARM, RIGHT_ARM, exchange, find_swaps
 from diffsign.config.clean import CleanSettings
 from diffsign.records.keypoints import BODY, COUNT, FACE, LEFT_HAND, RIGHT_HAND, Change, Keypoints
@@ -19,6 +19,8 @@ from diffsign.records.shots import mark_cuts, shot_starts
 
 #: Points whose noise is measured together.
 NOISE_GROUPS = (BODY, LEFT_HAND, RIGHT_HAND, FACE)
+#: Frames that are filtered at once, beside what they need of their neighbours.
+WINDOW = 512
 #: A point that smoothing moves less than this many pixels counts as unchanged.
 UNCHANGED = 0.01
 
@@ -40,6 +42,19 @@ class Shot:
     world: np.ndarray
     world_confidence: np.ndarray
     changes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def part(self, start: int, stop: int, dtype: type[np.floating] = np.float32) -> Shot:
+        """Return a copy of the frames from ``start`` to ``stop``, in another precision if that is asked for."""
+        values = (getattr(self, name)[start:stop] for name in ("xy", "confidence", "world", "world_confidence"))
+        return Shot(*(value.astype(dtype) for value in values), self.changes[start:stop].copy())
+
+    def write(self, start: int, part: Shot) -> None:
+        """Put a part back that begins at frame ``start``."""
+        for name in Shot.__dataclass_fields__:
+            getattr(self, name)[start : start + len(part)] = getattr(part, name)
 
     def swap(self, swapped: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
         """Exchange points ``left`` and ``right`` of 2D and 3D in the frames ``swapped`` (T,)."""
@@ -94,6 +109,36 @@ def _smooth(shot: Shot, fps: float, strength: float) -> None:
     shot.changes[moved] |= Change.SMOOTHED
 
 
+def _prepare(keypoints: Keypoints, min_confidence: float) -> Shot:
+    """Return the whole clip as one shot, float32, with what is too unsure missing."""
+    missing = (keypoints.confidence < max(min_confidence, 1e-6)) | ~np.isfinite(keypoints.xy).all(axis=-1)
+    world = np.zeros((len(keypoints), COUNT, 4), np.float32) if keypoints.world is None else keypoints.world
+    no_world = (world[..., 3] <= 0) | ~np.isfinite(world).all(axis=-1) | missing
+    return Shot(
+        xy=np.where(missing[..., None], np.float32(np.nan), keypoints.xy),
+        confidence=np.where(missing, np.float32(0), keypoints.confidence),
+        world=np.where(no_world[..., None], np.float32(np.nan), world[..., :3]),
+        world_confidence=np.where(no_world, np.float32(0), world[..., 3]),
+        changes=np.zeros(missing.shape, dtype=np.uint8),
+    )
+
+
+def _filter(shot: Shot, scale: Scale, fps: float, settings: CleanSettings) -> Shot:
+    """Return a shot without outliers, filled and smoothed, window by window, so that memory does not grow with it."""
+    longest = int(settings.max_gap * fps + 1e-6)
+    margin = int(fps * (settings.max_gap + LONGEST + 2 * WIDE * max(1.0, settings.smoothing))) + NEAR + 8
+    out = shot.part(0, len(shot))
+    for start in range(0, len(shot), WINDOW):
+        stop = min(start + WINDOW, len(shot))
+        first = max(0, start - margin)
+        window = shot.part(first, stop + margin, np.float64)
+        window.remove(find_outliers(window.xy, fps, scale))
+        _fill(window, longest)
+        _smooth(window, fps, settings.smoothing)
+        out.write(start, window.part(start - first, stop - first))
+    return out
+
+
 def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
     """Clean the keypoints of a clip.
 
@@ -108,38 +153,20 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
         Keypoints with ``changes`` set to bits of :class:`Change`. Filled points have half the lower
         confidence of the points beside their gap; what stays missing has confidence 0.
     """
-    xy = keypoints.xy.astype(np.float64)
-    confidence = keypoints.confidence.astype(np.float64)
-    missing = (confidence < max(settings.min_confidence, 1e-6)) | ~np.isfinite(xy).all(axis=-1)
-    world = np.zeros((len(keypoints), COUNT, 4)) if keypoints.world is None else keypoints.world.astype(np.float64)
-    no_world = (world[..., 3] <= 0) | ~np.isfinite(world).all(axis=-1) | missing
-    whole = Shot(
-        xy=np.where(missing[..., None], np.nan, xy),
-        confidence=np.where(missing, 0.0, confidence),
-        world=np.where(no_world[..., None], np.nan, world[..., :3]),
-        world_confidence=np.where(no_world, 0.0, world[..., 3]),
-        changes=np.zeros(missing.shape, dtype=np.uint8),
-    )
-    scale = measure(whole.xy, keypoints.width, keypoints.height)
-    longest = int(settings.max_gap * keypoints.fps + 1e-6)
+    fps, size = keypoints.fps, (keypoints.width, keypoints.height)
+    whole = _prepare(keypoints, settings.min_confidence)
+    scale = measure(whole.xy, *size)
     marked = np.flatnonzero(shot_starts(keypoints))[1:]
-    cuts = np.union1d(marked, find_cuts(whole.xy, keypoints.fps, scale.body)).astype(int)
-    bounds = [0, *cuts.tolist(), len(keypoints)]
-    for start, stop in pairwise(bounds):
-        shot = Shot(*(getattr(whole, name)[start:stop].copy() for name in Shot.__dataclass_fields__))
+    cuts = np.union1d(marked, find_cuts(whole.xy, fps, scale.body)).astype(int)
+    for start, stop in pairwise([0, *cuts.tolist(), len(keypoints)]):
+        shot = whole.part(start, stop)
         if len(cuts):
-            scale = measure(shot.xy, keypoints.width, keypoints.height)
-        shot.remove(find_glitches(shot.xy, keypoints.fps, scale))
+            scale = measure(shot.xy, *size)
+        shot.remove(find_glitches(shot.xy, fps, scale))
         _undo_swaps(shot, scale)
-        shot.remove(find_outliers(shot.xy, keypoints.fps, scale))
-        _fill(shot, longest)
-        _smooth(shot, keypoints.fps, settings.smoothing)
-        for name in Shot.__dataclass_fields__:
-            getattr(whole, name)[start:stop] = getattr(shot, name)
+        whole.write(start, _filter(shot, scale, fps, settings))
     points = np.concatenate([np.nan_to_num(whole.xy), whole.confidence[..., None]], axis=-1)
-    metric = np.concatenate([np.nan_to_num(whole.world), whole.world_confidence[..., None]], axis=-1)
-    return keypoints.with_points(
-        points,
-        changes=mark_cuts(whole.changes, cuts),
-        world=None if keypoints.world is None else metric.astype(np.float32),
-    )
+    world = None
+    if keypoints.world is not None:
+        world = np.concatenate([np.nan_to_num(whole.world), whole.world_confidence[..., None]], axis=-1)
+    return keypoints.with_points(points, changes=mark_cuts(whole.changes, cuts), world=world)

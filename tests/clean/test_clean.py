@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffsign.clean import steps
 from diffsign.clean.gaps import interpolate_gaps, short_gaps
 from diffsign.clean.scale import measure
 from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
@@ -463,6 +464,27 @@ def test_world_is_cleaned_like_the_picture(truth: np.ndarray) -> None:
     after = np.linalg.norm(result.world[..., :3] - metric[..., :3], axis=-1)
     assert np.sqrt((after[seen] ** 2).mean()) < 0.8 * np.median(before)
     assert after[30, tip] < 0.05
+
+
+def test_windows_change_nothing_but_how_noise_is_measured(monkeypatch) -> None:
+    """A clip in windows of 64 frames is the clip at once: outliers, gaps and strokes on their borders included."""
+    points = signer(300)
+    points[..., :2] += np.random.default_rng(0).normal(size=points[..., :2].shape)
+    points[62:66, LEFT_HAND] = 0
+    points[127:129, RIGHT_HAND, :2] += (-20, -110)
+    points[180:200, LEFT_HAND], points[180:200, RIGHT_HAND] = (
+        points[180:200, RIGHT_HAND],
+        points[180:200, LEFT_HAND].copy(),
+    )
+    whole = clean_keypoints(as_keypoints(points), CleanSettings())
+    monkeypatch.setattr(steps, "WINDOW", 64)
+    parts = clean_keypoints(as_keypoints(points), CleanSettings())
+    kinds = Change.OUTLIER | Change.FILLED | Change.SWAPPED
+    np.testing.assert_array_equal(parts.changes & kinds, whole.changes & kinds)
+    np.testing.assert_array_equal(parts.confidence, whole.confidence)
+    moved = np.abs(parts.xy - whole.xy).max(axis=-1)
+    assert np.quantile(moved, 0.99) < 0.3
+    assert moved.max() < 1.5
 
 
 def test_same_bits_again_and_inputs_untouched(truth: np.ndarray) -> None:
