@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.synthetic.arms import reach
 from diffsign.synthetic.handshapes import ALONG_AXIS, HANDSHAPES, SIDE_AXIS, hand_rotations
@@ -311,26 +313,10 @@ def choreograph(
         rng: where small involuntary movements come from.
         style: how it is signed; decides where hands rest, and whether they may touch.
     """
-    frames = len(times)
-    rotvecs = np.zeros((frames, len(JOINTS), 3))
-    for joint, size in ((SPINE1, 0.5), (SPINE2, 0.7), (SPINE3, 0.7), (NECK, 1.0), (HEAD, 1.3)):
-        rotvecs[:, joint] = np.deg2rad(drift(rng, times, size))
-    for p in phrase:
-        middle, width = (p.start + p.end) / 2, max(p.end - p.start, 0.2) / 2.2
-        bell = np.exp(-0.5 * ((times - middle) / width) ** 2)[:, None]
-        rotvecs[:, HEAD] += np.deg2rad(bell * np.array(p.sign.head))
-    rotvecs[:, JAW, 0] = np.deg2rad(jaw)
-    for eye in EYES:
-        rotvecs[:, eye] = -0.8 * rotvecs[:, HEAD] - 0.8 * rotvecs[:, NECK]
-
-    skeleton = physique.skeleton
-    matrices = Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(frames, -1, 3, 3)
-    positions, orientations = skeleton.forward(matrices)
-    torso = orientations[:, SPINE3], positions[:, SPINE3]
-    head = orientations[:, HEAD], positions[:, HEAD]
-    torso_solid, head_solid = physique.torso.placed(*torso), physique.head.placed(*head)
-    solids = [(torso_solid, torso[0][:, :, 2]), (head_solid, head[0][:, :, 2])]
-
+    rotvecs = _move_trunk(phrase, times, jaw, rng)
+    positions, orientations = physique.skeleton.forward(rotvec_to_rotmat(rotvecs))
+    torso, head = (_Part(orientations[:, joint], positions[:, joint]) for joint in (SPINE3, HEAD))
+    solids = [(physique.torso.placed(*torso), torso.ahead), (physique.head.placed(*head), head.ahead)]
     clearance = TOUCHING if style.touches else CLEARANCE
     sides = SIDES if left_handed else SIDES[::-1]
     planners = {side: _HandPlanner(physique, side, times) for side in sides}
@@ -340,25 +326,66 @@ def choreograph(
         path = planner.path(todo, torso, head)
         wrist = path.wrist + drift(rng, times, 0.003, 0.4)
         path = replace(path, wrist=wrist)
-        ahead = _keep_out(planner.points(path), planner.hand.thickness, solids, fps, clearance)
-        paths[side] = replace(path, wrist=wrist + ahead[:, None] * torso[0][:, :, 2])
+        forward = _keep_out(planner.points(path), planner.hand.thickness, solids, fps, clearance)
+        paths[side] = replace(path, wrist=wrist + forward[:, None] * torso.ahead)
     apart = _keep_apart(*(planners[s].points(paths[s]) for s in SIDES), planners["left"].hand.thickness, fps)
     for side, path in paths.items():
         outward = planners[side].out * apart[:, None] * np.array([1.0, 0.0, 0.0])
-        wrist = path.wrist + outward
-        raised = (wrist[:, 1] - positions[:, SHOULDER[side], 1]) / physique.arm
-        lift = np.deg2rad(14.0) * np.clip(raised + 0.35, 0, 1)
-        rotvecs[:, COLLAR[side], 2] = planners[side].out * lift
-        collar = torso[0] @ Rotation.from_rotvec(rotvecs[:, COLLAR[side]]).as_matrix()
-        bone = skeleton.joints[SHOULDER[side]] - skeleton.joints[COLLAR[side]]
-        shoulder = positions[:, COLLAR[side]] + collar @ bone
-        arm = reach(skeleton, side, collar, shoulder, wrist, path.orientation, torso_solid, fps)
-        for _ in range(2):
-            # Where a limit turned the hand, the wrist moves so that the point of contact stays in its place.
-            kept = collar @ arm.shoulder @ arm.elbow @ arm.wrist
-            moved = np.einsum("tij,tj->ti", path.orientation - kept, path.contact)
-            arm = reach(skeleton, side, collar, shoulder, wrist + moved, path.orientation, torso_solid, fps)
-        for joint, rotation in ((SHOULDER, arm.shoulder), (ELBOW, arm.elbow), (WRIST, arm.wrist)):
-            rotvecs[:, joint[side]] = Rotation.from_matrix(rotation).as_rotvec()
-        rotvecs[:, FINGERS[side] : FINGERS[side] + 15] = path.fingers
+        moved = replace(path, wrist=path.wrist + outward)
+        _bring_hand(physique, side, moved, rotvecs, positions, torso, solids[0][0], fps)
     return rotvecs
+
+
+class _Part(NamedTuple):
+    """A part of the body over the frames: orientations (T, 3, 3) and positions (T, 3) of its joint."""
+
+    orientation: np.ndarray
+    position: np.ndarray
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """(T, 3) where it faces."""
+        return self.orientation[:, :, 2]
+
+
+def _move_trunk(phrase: list[Placed], times: np.ndarray, jaw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return rotations (T, 55, 3) of trunk, head, jaw and eyes; the arms hang at rest."""
+    rotvecs = np.zeros((len(times), len(JOINTS), 3))
+    for joint, size in ((SPINE1, 0.5), (SPINE2, 0.7), (SPINE3, 0.7), (NECK, 1.0), (HEAD, 1.3)):
+        rotvecs[:, joint] = np.deg2rad(drift(rng, times, size))
+    for p in phrase:
+        middle, width = (p.start + p.end) / 2, max(p.end - p.start, 0.2) / 2.2
+        bell = np.exp(-0.5 * ((times - middle) / width) ** 2)[:, None]
+        rotvecs[:, HEAD] += np.deg2rad(bell * np.array(p.sign.head))
+    rotvecs[:, JAW, 0] = np.deg2rad(jaw)
+    for eye in EYES:
+        rotvecs[:, eye] = -0.8 * rotvecs[:, HEAD] - 0.8 * rotvecs[:, NECK]
+    return rotvecs
+
+
+def _bring_hand(
+    physique: Physique,
+    side: str,
+    path: _Path,
+    rotvecs: np.ndarray,
+    positions: np.ndarray,
+    torso: _Part,
+    torso_solid: Column,
+    fps: float,
+) -> None:
+    """Write the rotations of one arm and hand that follow a path into ``rotvecs`` (T, 55, 3)."""
+    skeleton, out = physique.skeleton, 1.0 if side == "left" else -1.0
+    raised = (path.wrist[:, 1] - positions[:, SHOULDER[side], 1]) / physique.arm
+    rotvecs[:, COLLAR[side], 2] = out * np.deg2rad(14.0) * np.clip(raised + 0.35, 0, 1)
+    collar = torso.orientation @ rotvec_to_rotmat(rotvecs[:, COLLAR[side]])
+    bone = skeleton.joints[SHOULDER[side]] - skeleton.joints[COLLAR[side]]
+    shoulder = positions[:, COLLAR[side]] + collar @ bone
+    arm = reach(skeleton, side, collar, shoulder, path.wrist, path.orientation, torso_solid, fps)
+    for _ in range(2):
+        # Where a limit turned the hand, the wrist moves so that the point of contact stays in its place.
+        kept = collar @ arm.shoulder @ arm.elbow @ arm.wrist
+        moved = np.einsum("tij,tj->ti", path.orientation - kept, path.contact)
+        arm = reach(skeleton, side, collar, shoulder, path.wrist + moved, path.orientation, torso_solid, fps)
+    for joint, rotation in ((SHOULDER, arm.shoulder), (ELBOW, arm.elbow), (WRIST, arm.wrist)):
+        rotvecs[:, joint[side]] = rotmat_to_rotvec(rotation)
+    rotvecs[:, FINGERS[side] : FINGERS[side] + 15] = path.fingers
