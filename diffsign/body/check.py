@@ -1,4 +1,4 @@
-"""Measures a built body file against Anny: every figure with the limit it is held to."""
+"""Measures a built body file against Anny: every measurement with the limit it is held to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEED = 20241208
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measured figure: what, how much of which unit, and the limit (``least`` or ``most``) it is held to."""
+    """What was measured, how much of which unit, and the limit (``least`` or ``most``) it is held to."""
 
     name: str
     value: float
@@ -41,7 +41,7 @@ class Measurement:
 
     @property
     def passed(self) -> bool:
-        """Whether the figure keeps its limit."""
+        """Whether it keeps its limit."""
         return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
 
@@ -183,7 +183,7 @@ def _against_anny(body: Body, frames: int) -> Iterator[Measurement]:
             errors.append(1000 * np.linalg.norm(body.vertices(motion) - vertices, axis=2))
             joint_errors.append(1000 * np.linalg.norm(body.joints(motion) - joints, axis=2))
         error, joint_error = np.concatenate(errors), np.concatenate(joint_errors)
-        figures = {
+        measured = {
             "joints against Anny's bones, mean": joint_error.mean(),
             "joints against Anny's bones, max": joint_error.max(),
             "vertices against Anny, mean": error.mean(),
@@ -191,7 +191,7 @@ def _against_anny(body: Body, frames: int) -> Iterator[Measurement]:
             "vertices against Anny, max": error.max(),
             "hands against Anny, mean": error[:, hands].mean(),
         }
-        for (name, value), limit in zip(figures.items(), limits[kind], strict=True):
+        for (name, value), limit in zip(measured.items(), limits[kind], strict=True):
             yield Measurement(f"{kind} poses: {name}", float(value), "mm", most=limit)
 
 

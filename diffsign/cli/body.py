@@ -29,19 +29,24 @@ def check(
     body: Annotated[Path, typer.Argument(help="Body file that `diffsign body build` wrote.")],
     frames: Annotated[int, typer.Option(help="Random poses of each kind and person.", min=1)] = 12,
 ) -> None:
-    """Measure a body file against Anny and print every figure with its limit; fail if one is missed."""
+    """Measure a body file against Anny and print every measurement with its limit; fail if one is missed."""
     from rich.console import Console
     from rich.table import Table
 
     from diffsign.body.check import check_body
     from diffsign.progress import track
 
-    figures = list(track(check_body(body, frames), "measuring"))
-    table = Table("figure", "value", "limit", "")
-    for figure in figures:
-        limit = f"at most {figure.most:g}" if figure.most is not None else ""
-        limit = f"at least {figure.least:g}" if figure.least is not None else limit
-        table.add_row(figure.name, f"{figure.value:.5g} {figure.unit}", limit, "ok" if figure.passed else "[red]missed")
+    measurements = list(track(check_body(body, frames), "measuring"))
+    table = Table("measurement", "value", "limit", "")
+    for measurement in measurements:
+        limit = f"at most {measurement.most:g}" if measurement.most is not None else ""
+        limit = f"at least {measurement.least:g}" if measurement.least is not None else limit
+        table.add_row(
+            measurement.name,
+            f"{measurement.value:.5g} {measurement.unit}",
+            limit,
+            "ok" if measurement.passed else "[red]missed",
+        )
     Console().print(table)
-    if not all(figure.passed for figure in figures):
+    if not all(measurement.passed for measurement in measurements):
         raise typer.Exit(1)
