@@ -146,7 +146,7 @@ def _psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
 
 
 def measure_family(folder: str | Path, data: str | Path, out: str | Path, settings: MeasureSettings) -> dict:
-    """Draw from words, then from pictures alone, and write figures and a grid.
+    """Draw from words, then from pictures alone, and write metrics and a grid.
 
     Args:
         folder: the family.
@@ -184,19 +184,19 @@ def measure_family(folder: str | Path, data: str | Path, out: str | Path, settin
         for name, mask in (("hand_psnr", hand), ("face_psnr", face), ("psnr", np.ones_like(hand))):
             if mask.sum() >= LEAST:
                 near[name].append(_psnr(drawn["words"][i], truth[i], mask))
-    figures = {
+    metrics = {
         "family": card,
         "settings": settings.model_dump(),
         "prompt_accuracy": {name: _shares(values) for name, values in rows.items()},
         "words_against_rendering_db": {name: round(float(np.mean(values)), 2) for name, values in near.items()},
     }
     with atomic(out) as temporary:
-        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     reference = np.stack([cv2.resize(p.transpose(1, 2, 0), (COARSE, COARSE)) for p in pictures])
     columns = [truth, drawn["words"], drawn["picture"], reference]
     with atomic(Path(out).with_suffix(".png")) as temporary:
         cv2.imwrite(str(temporary), _grid(columns, 12)[..., ::-1])
-    return figures
+    return metrics
 
 
 def _grid(columns: list[np.ndarray], count: int) -> np.ndarray:
