@@ -42,6 +42,7 @@ from safetensors.torch import load_file, save_file
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from diffsign.models import published  # noqa: E402
 from diffsign.models.sampler import Sampling, denoise, in_channels_last  # noqa: E402
 from diffsign.records.conditioning import Conditioning  # noqa: E402
 
@@ -139,40 +140,23 @@ def write_random_sd15(folder: Path, dtype: torch.dtype) -> None:
         network.save_pretrained(folder / name)
         return network
 
-    vae = {
-        "block_out_channels": (128, 256, 512, 512),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 2,
-    }
-    words = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-    sight = {
-        "hidden_size": 1280,
-        "intermediate_size": 5120,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 16,
-        "patch_size": 14,
-        "projection_dim": 1024,
-    }
-    unet_config = {"cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64}
     torch.manual_seed(SEED)
-    unet = save(lambda: diffusers.UNet2DConditionModel(**unet_config), "unet")
+    unet = save(lambda: diffusers.UNet2DConditionModel(**published.UNET["sd15"]), "unet")
     for name in FAMILIES["sd15"].controls:
-        save(lambda: diffusers.ControlNetModel(cross_attention_dim=768, attention_head_dim=8), name)
-    save(lambda: diffusers.AutoencoderKL(**vae), "vae")
-    save(lambda: transformers.CLIPTextModel(transformers.CLIPTextConfig(**words)), "text_encoder")
-    save(lambda: transformers.CLIPVisionModelWithProjection(transformers.CLIPVisionConfig(**sight)), "image_encoder")
+        save(lambda: diffusers.ControlNetModel(**published.CONTROLNET["sd15"]), name)
+    save(lambda: diffusers.AutoencoderKL(**published.VAE["sd15"]), "vae")
+    text = transformers.CLIPTextConfig(**published.TEXT_ENCODERS["sd15"][0])
+    save(lambda: transformers.CLIPTextModel(text), "text_encoder")
+    vision = transformers.CLIPVisionConfig(**published.VIT_H)
+    save(lambda: transformers.CLIPVisionModelWithProjection(vision), "image_encoder")
     transformers.CLIPTokenizer.from_pretrained(DEMO / "tokenizer").save_pretrained(folder / "tokenizer")
     transformers.CLIPImageProcessor().save_pretrained(folder / "feature_extractor")
-    diffusers.DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", **FAMILIES["sd15"].schedule
-    ).save_pretrained(folder / "scheduler")
-    adapter = {"image_proj.proj.weight": (4 * 768, 1024), "image_proj.proj.bias": (4 * 768,)}
-    adapter |= {"image_proj.norm.weight": (768,), "image_proj.norm.bias": (768,)}
-    for number, name in enumerate(unet.attn_processors):
-        if name.endswith("attn2.processor"):
-            out = unet.get_submodule(name.removesuffix(".processor")).to_q.out_features
-            adapter |= {f"ip_adapter.{number}.to_{kind}_ip.weight": (out, 768) for kind in "kv"}
+    schedule = published.SCHEDULE | FAMILIES["sd15"].schedule
+    diffusers.DDIMScheduler(**schedule).save_pretrained(folder / "scheduler")
+    layers = {
+        name: unet.get_submodule(name.removesuffix(".processor")).to_q.out_features for name in unet.attn_processors
+    }
+    adapter = published.plain_adapter_shapes(layers, published.UNET["sd15"]["cross_attention_dim"])
     path = folder / FAMILIES["sd15"].adapter
     path.parent.mkdir(parents=True)
     save_file({name: (torch.randn(shape) * 0.02).to(dtype) for name, shape in adapter.items()}, path)

@@ -113,27 +113,70 @@ rule generate:
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
-rule join:
-    """Join the chunks of a clip."""
-    input:
-        chunks=gather.chunks(
-            f"{RESULTS}/signers/{{{{signer}}}}/{{{{video}}}}/chunks/{{scatteritem}}.mkv"
-        ),
-        source=f"{RESULTS}/videos/{{video}}/clip.mkv",
-    output:
-        clip=ensure(f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv", non_empty=True),
-    log:
-        f"{LOGS}/signers/{{signer}}/{{video}}/join.log",
-    benchmark:
-        f"{BENCHMARKS}/signers/{{signer}}/{{video}}/join.tsv"
-    conda:
-        "../envs/diffusion.yaml"
-    threads: 2
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    shell:
-        "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} > {log:q} 2>&1"
+if not CONFIG.together:
+
+    rule join:
+        """Join the chunks of a clip."""
+        input:
+            chunks=gather.chunks(
+                f"{RESULTS}/signers/{{{{signer}}}}/{{{{video}}}}/chunks/{{scatteritem}}.mkv"
+            ),
+            source=f"{RESULTS}/videos/{{video}}/clip.mkv",
+        output:
+            clip=ensure(
+                f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv", non_empty=True
+            ),
+        log:
+            f"{LOGS}/signers/{{signer}}/{{video}}/join.log",
+        benchmark:
+            f"{BENCHMARKS}/signers/{{signer}}/{{video}}/join.tsv"
+        conda:
+            "../envs/diffusion.yaml"
+        threads: 2
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        shell:
+            "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} > {log:q} 2>&1"
+
+else:
+
+    for use in PROJECT.families.values():
+
+        rule:
+            name:
+                f"generate_{re.sub('[^A-Za-z0-9_]', '_', use.name)}"
+            input:
+                controls=lambda wildcards, use=use: [
+                    path
+                    for one in use.signers
+                    for path in one.control_clips(wildcards.video).values()
+                ],
+                manifest=use.manifest,
+                conditionings=[one.conditioning for one in use.signers],
+                backgrounds=[path for one in use.signers for path in one.background],
+                motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+                body=BODY,
+                mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
+            output:
+                clips=[one.clip("{video}") for one in use.signers],
+            log:
+                f"{LOGS}/{{video}}/generate-{use.name}.log",
+            benchmark:
+                f"{BENCHMARKS}/{{video}}/generate-{use.name}.tsv"
+            conda:
+                "../envs/diffusion.yaml"
+            threads: 2
+            resources:
+                mem_mb=lambda wildcards, attempt: 12000 * attempt,
+                runtime=lambda wildcards, attempt: 240 * attempt,
+                gpu=GPUS,
+            params:
+                settings=lambda wildcards, use=use: use.together_flags(wildcards.video),
+            shell:
+                "python -m diffsign generate {input.manifest:q} {input.conditionings[0]:q} {output.clips[0]:q}"
+                " --motion {input.motion:q} --body {input.body:q} --mask {input.mask:q} --threads {threads}"
+                " {params.settings:q} > {log:q} 2>&1"
 
 
 rule certificate:
@@ -162,7 +205,7 @@ rule mark:
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         manifest=lambda wildcards: signer(wildcards).manifest,
-        conditioning=f"{RESULTS}/signers/{{signer}}/conditioning.safetensors",
+        conditioning=lambda wildcards: signer(wildcards).conditioning,
         certificate=PROJECT.certificate,
     output:
         film=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",

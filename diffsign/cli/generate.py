@@ -26,6 +26,14 @@ def generate(
     mask: Annotated[Path | None, typer.Option(help="Mask of the avatar (.mkv), for a background or --region.")] = None,
     chunk: Annotated[str, typer.Option(metavar="I-of-N", help="Part of the clip to generate.")] = "1-of-1",
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="JSON",
+            help="Another clip to generate with the same networks, in memory once: out, and what differs, as in "
+            '\'{"conditioning": "b.safetensors", "out": "b.mkv", "seed": 7}\'; may be repeated.',
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     *,
     settings: GenerateSettings,
@@ -34,7 +42,8 @@ def generate(
 
     A frame has the same pixels whatever the chunk that it is generated in.
     """
-    from diffsign.generate.generate import Inputs, Outputs, run
+    from diffsign.generate.generate import Inputs, Outputs, read_job, run_all
 
     inputs = Inputs(manifest, conditioning, pose, canny, depth, motion, body, mask, chunk)
-    typer.echo(run(inputs, Outputs(out, preview), settings, threads=threads))
+    jobs = [(inputs, Outputs(out, preview), settings), *(read_job(text, inputs, settings) for text in also or ())]
+    typer.echo(run_all(jobs, threads=threads))

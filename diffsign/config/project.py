@@ -70,6 +70,12 @@ class Project:
         return {name: first.setdefault(key, name) for name, key in described.items()}
 
     @property
+    def families(self) -> dict[str, FamilyUse]:
+        """The families that generate some signer, by name."""
+        names = dict.fromkeys(self.config.family_of(row) for row in self.signers.values())
+        return {name: self.family(name) for name in names}
+
+    @property
     def controls(self) -> list[str]:
         """Controls that some signer's family follows, sorted."""
         return sorted({name for signer in self.signers for name in self.signer(signer).controls})
@@ -240,6 +246,17 @@ class FamilyUse:
         entry = config.families.get(self.name)
         return [*given(definition=json.dumps(entry) if entry else None), *to_flags(needed)]
 
+    @property
+    def signers(self) -> list[Signer]:
+        """The signers that the family generates."""
+        names = [name for name, row in self.project.signers.items() if self.project.config.family_of(row) == self.name]
+        return [self.project.signer(name) for name in names]
+
+    def together_flags(self, video: str) -> list[str]:
+        """Return what ``diffsign generate`` is told of all signers of a video: the first, and the others beside it."""
+        first, *others = self.signers
+        return [*first.generate_flags(video), *(other.also_flag(video, first) for other in others)]
+
     def _preset_loras(self, rows: Iterable[SignerRow]) -> list[str]:
         """Return the LoRAs of the presets that signers name."""
         presets = self.project.config.resolved_family(self.name).presets
@@ -322,6 +339,17 @@ class Signer:
         settings = self.project.config.credentials.model_copy(update=pair)
         generation = json.dumps(self.settings.model_dump(mode="json"))
         return [*given(consent=self.row.consent, generation=generation), *to_flags(settings)]
+
+    def clip(self, video: str) -> str:
+        """Return the clip of a video that shows the signer."""
+        return f"{self.project.config.results}/signers/{self.row.signer}/{video}/clip.mkv"
+
+    def also_flag(self, video: str, first: Signer) -> str:
+        """Return the flag of ``diffsign generate`` for this signer beside another one of the same video and family."""
+        base, own = first.settings.model_dump(mode="json"), self.settings.model_dump(mode="json")
+        changes = {name: value for name, value in own.items() if value != base[name]}
+        clips = self.control_clips(video)
+        return "--also=" + json.dumps({"conditioning": self.conditioning, "out": self.clip(video), **clips, **changes})
 
     def evaluate_flags(self, video: str) -> list[str]:
         """Return what source and signer are in words and pictures, and the config's flags."""

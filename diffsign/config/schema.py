@@ -82,6 +82,11 @@ class Config(Settings):
         None, pattern=r"^s\d{5,}$", description="Only the clips of this shard; the workflow sets it for its own jobs."
     )
     chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
+    together: bool = Field(
+        False,
+        description="Generate all signers of a video and a family in one job, which loads the networks once; chunks "
+        "then have no effect.",
+    )
     say: SaySettings = Field(SaySettings(), description="How a text is said.")
     ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
     detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")

@@ -38,6 +38,7 @@ class Generator:
         conditioning: who signs.
         settings: how.
         avatar: whose surface noise sticks to, and whose points say where details are; needed for either.
+        pipeline: loaded for a signer with the same LoRAs and settings of loading; by default a new one.
 
     Raises:
         DiffSignError: if the conditioning is another family's, or something that the settings need is not there.
@@ -49,6 +50,7 @@ class Generator:
         conditioning: Conditioning,
         settings: GenerateSettings,
         avatar: Avatar | None = None,
+        pipeline: Any = None,
     ) -> None:
         self.conditioning, self.settings, self.avatar = conditioning, settings, avatar
         plan = plan_signer(manifest, conditioning, settings)
@@ -57,7 +59,7 @@ class Generator:
         if manifest.untrained:
             log.warning("Family '%s' is a stand-in that is not trained far enough to be judged.", manifest.name)
         pictures = conditioning.image_embeds is not None
-        self.pipeline: Any = load_pipeline(manifest, settings, pictures, conditioning.loras)
+        self.pipeline: Any = pipeline or load_pipeline(manifest, settings, pictures, conditioning.loras)
         if plan.adapter_scale is not None:
             self.pipeline.set_ip_adapter_scale(plan.adapter_scale)
         across_frames = settings.temporal == "cross-frame"
@@ -176,6 +178,11 @@ class Generator:
         if self.cross_frame is not None:
             attend(self.cross_frame, None, self.pipeline._execution_device)
         return self.details.refine(window.frames, generated, pictures, sizing)
+
+
+def needs_avatar(settings: GenerateSettings) -> bool:
+    """Tell whether settings need the fitted avatar."""
+    return settings.starting_noise == "mesh" or bool(settings.details)
 
 
 def require_avatar(settings: GenerateSettings, avatar: Avatar | None) -> None:

@@ -106,3 +106,12 @@ def test_a_mistake_is_named_with_its_file(project, tmp_path):
     (tmp_path / "a.mp4").unlink()
     with pytest.raises(DiffSignError, match=r"videos\.tsv.*'a'.*a\.mp4"):
         project()
+
+
+def test_signers_of_a_family_are_told_in_one_command(project):
+    family = project().families["demo"]
+    flags = family.together_flags("a")
+    also = [json.loads(flag.removeprefix("--also=")) for flag in flags if flag.startswith("--also=")]
+    assert [job["out"] for job in also] == [f"results/signers/{name}/a/clip.mkv" for name in ("picture", "zoe")]
+    assert "--seed=7" in flags and also[0]["seed"] is None  # the first signer's seed is its own
+    assert also[0]["background"] == "y.png"

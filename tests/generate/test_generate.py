@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import logging
 
 import numpy as np
@@ -333,3 +334,68 @@ def test_a_failed_run_leaves_nothing(manifest_file, tmp_path, diffsign):
     with pytest.raises(DiffSignError, match="does not exist"):
         diffsign("encode", manifest_file, tmp_path / "o.safetensors", "--image", tmp_path / "no.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json"]
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Count how often networks are loaded."""
+    from diffsign.generate import generator
+
+    calls, load = [], generator.load_pipeline
+    monkeypatch.setattr(generator, "load_pipeline", lambda *given: calls.append(given) or load(*given))
+    return calls
+
+
+def test_signers_of_one_command_share_networks_and_are_what_they_are_alone(
+    sd, clips, picture, tmp_path, manifest_file, diffsign, loads
+):
+    given = {"words": ["--text", "a man"], "image": ["--image", picture], "both": ["--text", "x", "--image", picture]}
+    lora = sd.write_lora(tmp_path)
+    given["lora"] = ["--text", "a man", "--lora", lora]
+    controls = ["--pose", clips / "pose.mkv", "--canny", clips / "canny.mkv", "--batch-size", 2]
+    for name, flags in given.items():
+        diffsign("encode", manifest_file, tmp_path / f"{name}.safetensors", *flags, "--device", "cpu")
+        seed = ["--seed", 5] if name == "both" else []
+        diffsign(
+            "generate", manifest_file, tmp_path / f"{name}.safetensors", tmp_path / f"{name}.mkv", *controls, *seed
+        )
+    loads.clear()
+    also = []
+    for name in ("lora", "image", "both"):
+        changes = {"conditioning": f"{tmp_path}/{name}.safetensors", "out": f"{tmp_path}/also/{name}.mkv"}
+        also += ["--also", json.dumps(changes | ({"seed": 5} if name == "both" else {}))]
+    first = [tmp_path / "words.safetensors", tmp_path / "also/words.mkv"]
+    diffsign("generate", manifest_file, *first, *controls, *also)
+    assert len(loads) == 2  # the one with the LoRA has networks of its own
+    for name in given:
+        assert np.array_equal(read_clip(tmp_path / f"also/{name}.mkv")[0], read_clip(tmp_path / f"{name}.mkv")[0]), name
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("{", "is not JSON"),
+        ("{}", 'expected an object with "out"'),
+        ('{"out": "b.mkv", "seeed": 1}', r"unknown key 'seeed' \(did you mean 'seed'"),
+        ('{"out": "b.mkv", "conditioning": "none.safetensors"}', r"none\.safetensors' does not exist"),
+    ],
+)
+def test_a_wrong_job_is_refused_before_the_first_begins(
+    worded, clips, tmp_path, manifest_file, diffsign, loads, also, said
+):
+    save_conditioning(tmp_path / "c.safetensors", worded)
+    flags = ["--pose", clips / "pose.mkv", "--canny", clips / "canny.mkv", "--also", also]
+    with pytest.raises(DiffSignError, match=said):
+        diffsign("generate", manifest_file, tmp_path / "c.safetensors", tmp_path / "out.mkv", *flags)
+    assert not loads and not (tmp_path / "out.mkv").exists()
+
+
+def test_a_short_control_clip_is_noticed_before_networks_are_loaded(
+    worded, clips, tmp_path, manifest_file, diffsign, loads
+):
+    write_clip(tmp_path / "short.mkv", np.zeros((3, 16, 24, 3), np.uint8), 24)
+    save_conditioning(tmp_path / "c.safetensors", worded)
+    flags = ["--pose", clips / "pose.mkv", "--canny", tmp_path / "short.mkv"]
+    with pytest.raises(DiffSignError, match="canny 24×16, 3 frames"):
+        diffsign("generate", manifest_file, tmp_path / "c.safetensors", tmp_path / "out.mkv", *flags)
+    assert not loads
