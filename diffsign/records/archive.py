@@ -99,8 +99,10 @@ def save_archive(
     if schema is not None:
         check_arrays(arrays, schema, f"'{path}' would be no {kind} file")
     whole = {"format": np.array(kind), "version": np.array(version), **arrays}
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, checksum=np.array(_checksum(whole)), **whole)  # pyright: ignore[reportArgumentType]
+    content = io.BytesIO()  # a disk that is full must not meet numpy's open archive
+    np.savez_compressed(content, checksum=np.array(_checksum(whole)), **whole)  # pyright: ignore[reportArgumentType]
+    with atomic(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def _read(path: Path, kind: str) -> Arrays:
