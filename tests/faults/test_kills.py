@@ -1,8 +1,8 @@
 """Commands are killed at random moments: no wrong file, no file that stays, no program that runs on.
 
-Each command runs once undisturbed. Then it is started again and again and killed somewhere on its way, by ``kill -9`` or
-by the signal that schedulers send. After every kill the outputs are whole or absent and no program of it is left; after
-the next undisturbed run the files are the same bytes as at first, and nothing else is there.
+Each command runs once undisturbed. Then it is started again and again and killed somewhere on its way, by ``kill -9``
+or by the signal that schedulers send. After every kill the outputs are whole or absent and no program of it is left;
+after the next undisturbed run the files are the same bytes as at first, and nothing else is there.
 
 A few kills happen in every run of the tests; ``DIFFSIGN_KILLS=100 pytest tests/faults/test_kills.py`` kills that often.
 """
