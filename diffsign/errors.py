@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class DiffSignError(ValueError):
     """A mistake the user can mend.
 
-    Its message is one sentence or two: what was expected, what came, where, and what to do. The
+    Its message says briefly what was expected, what came, where, and what to do. The
     command line prints it without a traceback and exits with status 1.
     """
 
@@ -33,7 +33,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def explain_validation(error: ValidationError, where: str, known: Iterable[str] = ()) -> DiffSignError:
-    """Turn pydantic's report into one sentence per problem.
+    """Turn pydantic's report into one clause per problem.
 
     Args:
         error: what pydantic raised.

@@ -21,7 +21,7 @@ ControlScale = Annotated[float, Field(ge=0, le=2)]
 #: Ids become folder names and Snakemake wildcards.
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
-#: Part of the result that a reference picture speaks for: everything, the signer, or what is behind.
+#: Part of the result that a reference picture describes: everything, the signer, or what is behind.
 Region = Literal["all", "signer", "background"]
 
 Row = TypeVar("Row", bound="VideoRow | SignerRow")
@@ -121,7 +121,7 @@ class SignerRow(Settings):
     )
     region: list[Region] = Field(
         default=[],
-        description="What each reference picture speaks for, separated by ';': all, signer or background.",
+        description="What each reference picture describes, separated by ';': all, signer or background.",
     )
     background: TrackedPath | None = Field(
         None, description="Colour or picture behind the signer; by default the config's."

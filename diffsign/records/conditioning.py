@@ -38,7 +38,7 @@ class Conditioning:
         negative: the negative words.
         worded: whether the signer brought words (and not only the family's own).
         images: file names of the reference pictures.
-        regions: which part of the result each picture speaks for; empty where all speak for everything.
+        regions: the part of the result that each picture describes; empty where each describes all of it.
         loras: LoRAs of the signer.
         prompt_embeds: (1, L, D) text.
         negative_prompt_embeds: (1, L, D).

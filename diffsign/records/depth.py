@@ -13,8 +13,10 @@ FARTHEST = 65535 / UNITS_PER_METRE
 
 def encode_depth(metres: NDArray[Any]) -> NDArray[Any]:
     """Return metres (…) as uint16 millimetres; what is not finite, not positive or beyond 65.535 m becomes 0."""
-    seen = np.isfinite(metres) & (metres > 0) & (metres <= FARTHEST)
-    return np.where(seen, np.round(np.where(seen, metres, 0) * UNITS_PER_METRE).clip(1), 0).astype(np.uint16)
+    representable = np.isfinite(metres) & (metres > 0) & (metres <= FARTHEST)
+    return np.where(representable, np.round(np.where(representable, metres, 0) * UNITS_PER_METRE).clip(1), 0).astype(
+        np.uint16
+    )
 
 
 def decode_depth(stored: NDArray[Any]) -> NDArray[Any]:

@@ -72,7 +72,7 @@ class Motion:
         camera: the clip's camera.
         fps: frames per second.
         residual: (T,) float32, robust mean re-projection error of the frame in pixels.
-        valid: (T,) bool, False where the frame's fit is not to be trusted (and was bridged by smoothing).
+        valid: (T,) bool, False where the frame's fit is not to be trusted (and was interpolated by smoothing).
         seen: (T, 4) bool, whether body, left hand, right hand and face (:data:`BODY_PARTS`) were seen in the frame; a
             part that was not is interpolated from the frames around it, or at rest.
         starts: (T,) bool, True where a shot begins: at the first frame and after each cut.
