@@ -19,6 +19,7 @@ rule ingest:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+        placement=f"{RESULTS}/videos/{{video}}/placement.json",
     log:
         f"{LOGS}/{{video}}/ingest.log",
     benchmark:
@@ -35,7 +36,7 @@ rule ingest:
         settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
         "python -m diffsign ingest {params.source:q} {output.clip:q} --audio {output.audio:q}"
-        " --preview {output.preview:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --preview {output.preview:q} --placement {output.placement:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule detect:
@@ -43,6 +44,7 @@ rule detect:
     input:
         clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
         openpose=lambda wildcards: video(wildcards).row.openpose or [],
+        placement=lambda wildcards: video(wildcards).placement,
     output:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
         preview=f"{RESULTS}/videos/{{video}}/keypoints.mp4",

@@ -19,7 +19,11 @@ def detect(
     clip: Annotated[Path, typer.Argument(help="Clip of a person signing.")],
     keypoints: Annotated[Path, typer.Argument(help="Keypoints to write (.npz).")],
     openpose: Annotated[
-        Path | None, typer.Option(help="Folder of OpenPose JSON of the clip, read instead of running a detector.")
+        Path | None, typer.Option(help="Folder of OpenPose JSON of the video, read instead of running a detector.")
+    ] = None,
+    placement: Annotated[
+        Path | None,
+        typer.Option(help="How the clip lies in the video that OpenPose saw (.json), from diffsign ingest."),
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="Also write the clip with its keypoints drawn (.mp4).")] = None,
     threads: Annotated[
@@ -32,4 +36,4 @@ def detect(
     from diffsign.detect.stage import Inputs, Outputs, run
 
     threads = threads or os.cpu_count() or 1
-    typer.echo(run(Inputs(clip, openpose), Outputs(keypoints, preview), settings, threads=threads))
+    typer.echo(run(Inputs(clip, openpose, placement), Outputs(keypoints, preview), settings, threads=threads))

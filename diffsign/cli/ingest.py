@@ -39,6 +39,9 @@ def ingest(
         Path | None, typer.Option(help="Keep the sound in this file (.mka); 0 bytes if there is none.")
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="Also write an .mp4 to look at.")] = None,
+    placement: Annotated[
+        Path | None, typer.Option(help="Also write how the clip lies in the source (.json), for --openpose of detect.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     *,
     settings: IngestSettings,
@@ -48,4 +51,4 @@ def ingest(
     from diffsign.ingest.window import parse_window
 
     window = parse_window(start=start, end=end, rotate=rotate, mirror=mirror, crop=crop)
-    typer.echo(run(Inputs(source, window), Outputs(clip, audio, preview), settings, threads=threads))
+    typer.echo(run(Inputs(source, window), Outputs(clip, audio, preview, placement), settings, threads=threads))

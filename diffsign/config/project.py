@@ -176,9 +176,15 @@ class Video:
         frames = self.row.frames or self.project.config.frames or []
         return [*repeated("--frame", frames), *repeated("--control", self.project.controls)]
 
+    @property
+    def placement(self) -> list[str]:
+        """How the clip lies in the video, where keypoints of the video are read."""
+        return [f"{self.project.config.results}/videos/{self.row.video}/placement.json"] if self.row.openpose else []
+
     def detect_flags(self) -> list[str]:
         """Return the folder of keypoints that are there already, and the config's flags."""
-        return [*given(openpose=self.row.openpose), *to_flags(self.project.config.detect)]
+        placement = next(iter(self.placement), None)
+        return [*given(openpose=self.row.openpose, placement=placement), *to_flags(self.project.config.detect)]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.cuts import find_cuts
 from diffsign.detect.openpose import read_openpose
@@ -13,10 +15,16 @@ from diffsign.detect.preview import write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
 from diffsign.errors import DiffSignError
 from diffsign.records.clip import iter_clip, probe_clip
-from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
+from diffsign.records.keypoints import BODY, BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
+from diffsign.records.placement import load_placement
 from diffsign.records.shots import mark_cuts
 
 log = logging.getLogger(__name__)
+
+#: Frames of a clip that are looked at to see that points which were read lie on its person.
+SAMPLES = 5
+#: Points this many shoulder widths from the person are of another video.
+ELSEWHERE = 0.5
 
 #: What the detector is called in the keypoints.
 MEDIAPIPE = "mediapipe holistic 0.10.21"
@@ -24,10 +32,17 @@ MEDIAPIPE = "mediapipe holistic 0.10.21"
 
 @dataclass(frozen=True)
 class Inputs:
-    """The clip, and the folder of OpenPose's JSON for it if that takes the detector's place."""
+    """The clip, and the folder of OpenPose's JSON if that takes the detector's place.
+
+    Attributes:
+        clip: the clip.
+        openpose: folder of OpenPose's JSON, of the clip or of the video that the clip was made from.
+        placement: how the clip lies in that video (.json, from ingest).
+    """
 
     clip: Path
     openpose: Path | None = None
+    placement: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: DetectSettings, *, threads: 
     if inputs.openpose is None:
         keypoints = detect_clip(inputs.clip, settings, threads)
     else:
-        keypoints = read_openpose(inputs.openpose, inputs.clip)
+        placement = load_placement(inputs.placement) if inputs.placement is not None else None
+        keypoints = read_openpose(inputs.openpose, inputs.clip, placement)
+        require_same_person(keypoints, inputs.openpose, inputs.clip, threads)
         check_presence(keypoints, inputs.openpose)
         keypoints = with_cuts(keypoints, inputs.clip)
     if outputs.preview:
@@ -85,6 +102,36 @@ def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None 
     if settings.require_person:
         check_presence(keypoints, clip)
     return replace(keypoints, changes=mark_cuts(keypoints.changes, cuts))
+
+
+def require_same_person(keypoints: Keypoints, folder: Path, clip: Path, threads: int) -> None:
+    """Raise a clear error if points that were read do not lie on the person whom MediaPipe sees in the clip.
+
+    A few frames in which head and shoulders were read are looked at; where MediaPipe sees nobody, nothing is said.
+    """
+    upper = [BODY_NAMES.index(name) for name in ("nose", "neck", "left_shoulder", "right_shoulder")]
+    known = np.flatnonzero((keypoints.confidence[:, upper] > 0).all(axis=1))
+    if not len(known):
+        return
+    wanted = set(known[np.linspace(0, len(known) - 1, min(SAMPLES, len(known))).round().astype(int)].tolist())
+    frames = [(number, frame) for number, frame in enumerate(iter_clip(clip)) if number in wanted]
+    with limited_threads(threads), quiet_natives():
+        from diffsign.detect.holistic import detect_pictures
+
+        settings, info = DetectSettings(require_person=False), replace(probe_clip(clip), frames=len(frames))
+        pictures = [frame for _, frame in frames]
+        looked_at, _ = detect_pictures(lambda: iter(pictures), info, settings, str(clip), range(1, len(frames)))
+    apart = []
+    for (number, _), seen in zip(frames, looked_at, strict=True):
+        if (seen[upper, 2] > 0).all():
+            read = keypoints.points[number, upper, :2]
+            shoulders = np.linalg.norm(seen[upper[2], :2] - seen[upper[3], :2])
+            apart.append(np.median(np.linalg.norm(read - seen[upper, :2], axis=-1)) / max(shoulders, 1.0))
+    if apart and np.median(apart) > ELSEWHERE:
+        raise DiffSignError(
+            f"the points of '{folder}' lie {np.median(apart):.1f} shoulder widths from the person in '{clip}' (median "
+            f"of {len(apart)} frames); they are of another video or another part of it: check folder, trim and crop."
+        )
 
 
 def with_cuts(keypoints: Keypoints, clip: str | Path) -> Keypoints:

@@ -77,6 +77,7 @@ class Source:
         audio: number of the sound stream that players play; None if there is none.
         interlaced: fields are stored instead of whole pictures, and the file says so.
         colours: how its numbers become colours.
+        frames: number of frames; None where the container does not say.
     """
 
     path: Path
@@ -89,6 +90,7 @@ class Source:
     audio: int | None
     interlaced: bool
     colours: Colours
+    frames: int | None = None
 
 
 def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> VideoFrame:
@@ -153,6 +155,7 @@ def _describe(container: InputContainer, path: Path) -> Source:
         audio=None if audio is None else audio.index,
         interlaced=frame.interlaced_frame,
         colours=_colours(frame),
+        frames=stream.frames or None,
     )
 
 

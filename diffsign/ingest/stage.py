@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from diffsign import processes
 from diffsign.config.ingest import IngestSettings
 from diffsign.errors import DiffSignError
@@ -18,7 +20,7 @@ from diffsign.files import atomic, is_disk_full
 from diffsign.ingest.filters import filter_chain
 from diffsign.ingest.sound import trim_options, write_sound
 from diffsign.ingest.source import Source, find_fields, probe_source
-from diffsign.ingest.window import Trim, Window
+from diffsign.ingest.window import Crop, Trim, Window, fit_inside
 from diffsign.progress import track
 from diffsign.records.clip import provenance
 from diffsign.records.ffmpeg import (
@@ -30,6 +32,7 @@ from diffsign.records.ffmpeg import (
     first_complaint,
     why_it_ended,
 )
+from diffsign.records.placement import Placement, save_placement
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +52,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The clip (``.mkv``), its sound (``.mka``; 0 bytes if there is none) and a film to look at (``.mp4``)."""
+    """The clip (``.mkv``), its sound (``.mka``, 0 bytes for none), a film to look at (``.mp4``) and its placement."""
 
     clip: Path
     audio: Path | None = None
     preview: Path | None = None
+    placement: Path | None = None
 
 
 class _DecodingError(Exception):
@@ -185,6 +189,25 @@ def _judge(source: Source, frames: int, expected: int | None, settings: IngestSe
         log.info("The pictures of '%s' end %.2f s before the file does; the clip ends with them.", source.path, missing)
 
 
+def placement_of(source: Source, window: Window, settings: IngestSettings) -> Placement:
+    """Return how a clip lies in its source: turned, mirrored, cropped, scaled, with bars around it."""
+    turned = window.turn.apply(source)
+    crop = window.crop or Crop(turned.width, turned.height, 0, 0)
+    fit = fit_inside(crop.width, crop.height, turned.pixel_aspect, settings.height, settings.width)
+    scale = np.array(fit.inner) / np.array(fit.stored)
+    bars = (np.array(fit.outer) - np.array(fit.inner)) // 2
+    placed = np.array(
+        [[scale[0], 0, bars[0] - crop.x * scale[0]], [0, scale[1], bars[1] - crop.y * scale[1]], [0, 0, 1]]
+    )
+    turn = window.turn.matrix(source.width, source.height)
+    to_clip = (placed @ turn)[:2].tolist()
+    fps = float(source.fps or settings.rate)
+    frames = source.frames or (None if source.seconds is None else round(source.seconds * fps))
+    return Placement(
+        source.width, source.height, fps, frames, window.trim.start, (tuple(to_clip[0]), tuple(to_clip[1]))
+    )
+
+
 def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: int = 1) -> str:
     """Write the wanted part of a video as a clip; only that part is decoded. Either all outputs appear or none.
 
@@ -204,4 +227,6 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
         frames = _write_pictures(source, inputs, Outputs(clip, preview=preview), settings, threads)
         if outputs.audio:
             write_sound(source, inputs.window.trim, files.enter_context(atomic(outputs.audio)))
+    if outputs.placement:
+        save_placement(outputs.placement, placement_of(source, inputs.window, settings))
     return f"{outputs.clip}: {frames} frames at {settings.rate:g} frames per second."

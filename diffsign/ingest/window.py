@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diffsign.errors import DiffSignError
 from diffsign.ingest.source import Source
 
@@ -116,6 +119,15 @@ class Turn:
         if self.degrees % 180 == 0:
             return source
         return replace(source, width=source.height, height=source.width, pixel_aspect=1 / source.pixel_aspect)
+
+    def matrix(self, width: int, height: int) -> NDArray[np.float64]:
+        """Return (3, 3): what turning and mirroring do to pixels of a picture of that size, homogeneous."""
+        turn, size = np.eye(3), (width, height)
+        for _ in range(self.degrees % 360 // 90):
+            turn = np.array([[0.0, -1.0, size[1]], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]) @ turn
+            size = size[::-1]
+        flip = np.array([[-1.0, 0.0, size[0]], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) if self.mirror else np.eye(3)
+        return flip @ turn
 
     def filters(self) -> list[str]:
         """Return ffmpeg's filters."""

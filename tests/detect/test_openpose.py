@@ -11,8 +11,9 @@ import pytest
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.stage import Inputs, Outputs, frames_with, run, summarise
 from diffsign.errors import DiffSignError
-from diffsign.records.clip import write_clip
-from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints
+from diffsign.records.clip import iter_clip, write_clip
+from diffsign.records.keypoints import BODY, BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints
+from diffsign.records.placement import Placement, save_placement
 
 RNG = np.random.default_rng(0)
 
@@ -107,15 +108,13 @@ def test_refusals(tmp_path: Path, clip: Path) -> None:
     assert "no '*_keypoints.json'" in refused(write(tmp_path / "none", []), clip)
     assert "4 frames" in refused(write(tmp_path / "four", [[full]] * 4), clip)
     assert "nobody" in refused(write(tmp_path / "nobody", [[]] * 5), clip)
-    assert "run OpenPose on the clip itself" in refused(
-        write(tmp_path / "hd", [[as_json(person(1500, 300))]] * 5), clip
-    )
+    assert "96x64" in refused(write(tmp_path / "hd", [[as_json(person(1500, 300))]] * 5), clip)
 
 
 @pytest.mark.parametrize(
     ("people", "complaint"),
     [
-        ([{"pose_keypoints_2d": [0.0] * 54}], "54 numbers in 'pose_keypoints_2d', 75 were expected.*BODY_25"),
+        ([{"pose_keypoints_2d": [0.0] * 48}], "48 numbers in 'pose_keypoints_2d', 75 were expected.*BODY_25"),
         ([{"hand_left_keypoints_2d": [0.0] * 60}], "60 numbers in 'hand_left_keypoints_2d', 63"),
         ([{"pose_keypoints_2d": ["x"] * 75}], "something else than numbers"),
         ([{"pose_keypoints_2d": 7}], "no list in"),
@@ -146,3 +145,65 @@ def test_frames_are_sorted_by_number(tmp_path: Path) -> None:
         (folder / f"a_{number}_keypoints.json").write_text(json.dumps(content))
     found = read_openpose(folder, clip)
     np.testing.assert_allclose(found.points[:, 68 - 67 + 67, 0] - found.points[0, 68, 0], np.arange(11), atol=1e-4)
+
+
+def placed(tmp_path: Path, **changes) -> Path:
+    """Write the placement of the clip in a video of twice its size at 48 fps with a bar of 4 pixels."""
+    values = {"width": 176, "height": 128, "fps": 48.0, "frames": 10, "start": 0.0}
+    placement = Placement(**(values | {"to_clip": ((0.5, 0.0, 4.0), (0.0, 0.5, 0.0))} | changes))
+    save_placement(tmp_path / "placement.json", placement)
+    return tmp_path / "placement.json"
+
+
+def read_placed(folder: Path, clip: Path, placement: Path) -> Keypoints:
+    out = folder.parent / "keypoints.npz"
+    run(Inputs(clip, folder, placement), Outputs(out), DetectSettings())
+    return load_keypoints(out)
+
+
+def test_a_folder_of_the_video_is_brought_to_the_clip(tmp_path: Path, clip: Path) -> None:
+    people = [person(60 + 4 * t, 40) for t in range(10)]
+    people[6][30] = 0
+    found = read_placed(write(tmp_path / "op", [[as_json(p)] for p in people]), clip, placed(tmp_path))
+    expected = np.stack(people)[::2, :, :2] * 0.5 + [4, 0]
+    known = found.confidence > 0
+    np.testing.assert_allclose(found.xy[known], expected[known], atol=1e-4)
+    assert np.argwhere(~known).tolist() == [[3, 30]]
+
+
+def test_shares_of_the_picture_are_scaled(tmp_path: Path, clip: Path) -> None:
+    points = person(60, 40)
+    shares = points.copy()
+    shares[:, :2] /= [176, 128]
+    found = read_placed(write(tmp_path / "op", [[as_json(shares)]] * 10), clip, placed(tmp_path))
+    np.testing.assert_allclose(found.xy[0], points[:, :2] * 0.5 + [4, 0], atol=1e-3)
+
+
+def test_a_folder_of_another_length_is_of_another_video(tmp_path: Path, clip: Path) -> None:
+    folder = write(tmp_path / "op", [[as_json(person(60, 40))]] * 17)
+    with pytest.raises(DiffSignError, match=r"17 frames.*10"):
+        read_placed(folder, clip, placed(tmp_path))
+
+
+def test_the_older_model_of_18_points_is_read(tmp_path: Path, clip: Path) -> None:
+    body = person(48, 40)[:18]
+    entry = {"pose_keypoints_2d": body.ravel().tolist()}
+    found = read_openpose(write(tmp_path / "op", [[entry]] * 5), clip)
+    for name, index in (("nose", 0), ("left_wrist", 7), ("right_hip", 8), ("left_ear", 17)):
+        np.testing.assert_allclose(found.points[0, BODY_NAMES.index(name)], body[index], atol=1e-4)
+    np.testing.assert_allclose(found.xy[0, BODY_NAMES.index("mid_hip")], body[[8, 11], :2].mean(0), atol=1e-4)
+
+
+def test_points_beside_the_person_are_of_another_video(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "config/demo/source.mp4"
+    frames = [frame for _, frame in zip(range(6), iter_clip(source), strict=False)]
+    clip = tmp_path / "signer.mkv"
+    write_clip(clip, frames, 24)
+    run(Inputs(clip), Outputs(tmp_path / "seen.npz"), DetectSettings())
+    seen = load_keypoints(tmp_path / "seen.npz").points.astype(np.float64)
+    right = write(tmp_path / "right", [[as_json(points)] for points in seen])
+    assert read_openpose(right, clip).points[:, :8] == pytest.approx(seen[:, :8], abs=1e-3)
+    seen[..., 0] -= 130
+    wrong = write(tmp_path / "wrong", [[as_json(points)] for points in seen])
+    with pytest.raises(DiffSignError, match="shoulder widths"):
+        read_openpose(wrong, clip)
