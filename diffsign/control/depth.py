@@ -102,6 +102,8 @@ def estimate_inverse_depth(frames: Iterable[np.ndarray], network: str) -> Iterat
     import torch
     from transformers import AutoImageProcessor, DPTForDepthEstimation
 
+    from diffsign.models.device import best_device
+
     try:
         processor = AutoImageProcessor.from_pretrained(network, local_files_only=True)
         model = DPTForDepthEstimation.from_pretrained(network, local_files_only=True, dtype=torch.float32)
@@ -110,7 +112,7 @@ def estimate_inverse_depth(frames: Iterable[np.ndarray], network: str) -> Iterat
             f"the depth network '{network}' is neither a folder with a DPT network nor in the Hugging Face cache; "
             f"run `hf download {network}` on a machine with a network, or set control.depth.estimator to its folder."
         ) from error
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     model = model.to(device).eval()  # type: ignore[arg-type]
 
     def run(batch: list[np.ndarray]) -> Iterator[np.ndarray]:

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
+from diffsign.models.device import best_device
 
 #: Mean and deviation of the pictures that OpenAI's CLIP was trained on, for folders without a preprocessor.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -34,7 +35,7 @@ class FrameNetwork(Protocol):
 
 def device() -> torch.device:
     """Return the GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return best_device()
 
 
 class CLIPEncoder:

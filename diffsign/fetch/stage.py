@@ -159,7 +159,7 @@ def check_parts(name: str, family: Family, locations: Locations) -> Manifest:
     base, base_size = check_base(locations.base.path, family.base.variant, with_vae=family.vae is None)
     vae = motion_adapter = clip = None
     ip_adapter = _checked_adapter(family, locations, base)
-    controlnets = {
+    controlnets: dict[ControlName, Located] = {
         control: _located(
             at,
             family.controlnets[control].id,

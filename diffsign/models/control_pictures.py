@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
 
 
-def canny_picture(frame: np.ndarray, low: int = 100, high: int = 200) -> np.ndarray:
+def canny_picture(frame: Array, low: int = 100, high: int = 200) -> Array:
     """Return the Canny edges of a picture, white on black.
 
     Args:
@@ -20,13 +25,13 @@ def canny_picture(frame: np.ndarray, low: int = 100, high: int = 200) -> np.ndar
     return np.repeat(cv2.Canny(frame, low, high)[..., None], 3, axis=2)
 
 
-def depth_range(depth: np.ndarray) -> tuple[float, float] | None:
+def depth_range(depth: Array) -> tuple[float, float] | None:
     """Return the nearest and farthest finite depth of (…, H, W) metres, or None where there is only background."""
     body = depth[np.isfinite(depth) & (depth > 0)]
     return (float(body.min()), float(body.max())) if body.size else None
 
 
-def depth_picture(depth: np.ndarray, near: float, far: float, floor: float = 0.2) -> np.ndarray:
+def depth_picture(depth: Array, near: float, far: float, floor: float = 0.2) -> Array:
     """Return inverse depth the way depth ControlNets were shown it: near white, background black.
 
     MiDaS, which made their training pictures, gives inverse depth stretched to the whole range. The

@@ -111,7 +111,8 @@ def encode_pictures(
         )
     encoder, processor = _image_encoder(manifest, Path(adapter.image_encoder.path))
     encoder = encoder.to(device).eval()
-    embeds, negatives = [], []
+    embeds: list[torch.Tensor] = []
+    negatives: list[torch.Tensor] = []
     for picture in pictures:  # one by one, so that a picture's embedding does not depend on the others of its batch
         pixels = processor(images=picture, return_tensors="pt").pixel_values.to(device)
         with torch.inference_mode():

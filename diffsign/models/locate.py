@@ -124,7 +124,10 @@ class Finder:
         return self._from_hub(weights, what, key, patterns)
 
     def _from_hub(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> Location:
-        from huggingface_hub import constants, snapshot_download
+        from huggingface_hub import (
+            constants,
+            snapshot_download,  # pyright: ignore[reportUnknownVariableType]
+        )
         from huggingface_hub.errors import (
             GatedRepoError,
             HFValidationError,

@@ -33,7 +33,7 @@ def find_loras(texts: Sequence[str], manifest: Manifest) -> tuple[LoRA, ...]:
     Raises:
         DiffSignError: for an unknown name, or a file that is missing, damaged or for another base model.
     """
-    loras = []
+    loras: list[LoRA] = []
     for text in texts:
         name, scale = parse_lora(text)
         if name in manifest.loras:

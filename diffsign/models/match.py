@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from diffsign.errors import DiffSignError
 from diffsign.models.weights import (
@@ -55,7 +55,7 @@ def _familiar(width: int) -> str:
 
 def read_network(
     folder: Path, what: str, stems: tuple[str, ...], variant: str | None = None
-) -> tuple[dict, Shapes, int]:
+) -> tuple[dict[str, Any], Shapes, int]:
     """Return config, tensor shapes and size in bytes of the network in ``folder``, checking that it is whole."""
     config = read_json(folder / "config.json", f"config of {what}")
     shapes: Shapes = {}

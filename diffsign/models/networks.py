@@ -242,6 +242,7 @@ def _place(pipeline: Any, settings: GenerateSettings, device: torch.device) -> N
     else:
         pipeline.to(device)
     if settings.compile:
-        pipeline.unet = torch.compile(pipeline.unet)
+        compiled: Any = getattr(torch, "compile")  # noqa: B009
+        pipeline.unet = compiled(pipeline.unet)
         for number, net in enumerate(pipeline.controlnet.nets):
-            pipeline.controlnet.nets[number] = torch.compile(net)
+            pipeline.controlnet.nets[number] = compiled(net)

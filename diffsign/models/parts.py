@@ -41,10 +41,10 @@ class Locations:
 
     base: Location | None = None
     vae: Location | None = None
-    controlnets: dict[ControlName, Location] = field(default_factory=dict)
+    controlnets: dict[ControlName, Location] = field(default_factory=dict[ControlName, Location])
     ip_adapter: Location | None = None
     image_encoder: Location | None = None
-    loras: dict[str, Location] = field(default_factory=dict)
+    loras: dict[str, Location] = field(default_factory=dict[str, Location])
     motion_adapter: Location | None = None
     clip: Location | None = None
 

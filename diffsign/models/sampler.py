@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
 from diffsign.records.conditioning import Conditioning
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Sampling:
         }
 
 
+def _tensor(array: Array) -> torch.Tensor:
+    return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
+
+
 def in_channels_last(pipeline: Any) -> None:
     """Lay the networks' weights out as convolutions are fastest on CPUs and on tensor cores; results are the same."""
     for network in (pipeline.unet, pipeline.vae, *pipeline.controlnet.nets):
@@ -72,14 +78,14 @@ def embeddings(pipeline: Any, conditioning: Conditioning, guided: bool, count: i
     return arguments
 
 
-def region_masks(conditioning: Conditioning, masks: np.ndarray | None) -> torch.Tensor | None:
+def region_masks(conditioning: Conditioning, masks: Array | None) -> torch.Tensor | None:
     """Return the region mask of each reference picture, (N, P, H, W), from the avatar's masks (N, H, W, 3) uint8.
 
     None if every picture is for the whole frame.
     """
     if not conditioning.regions or masks is None:
         return None
-    signer = torch.from_numpy(masks[..., 0]).float() / 255
+    signer = _tensor(masks[..., 0]).float() / 255
     parts = {"all": torch.ones_like(signer), "signer": signer, "background": 1 - signer}
     return torch.stack([parts[region] for region in conditioning.regions], dim=1)
 
@@ -95,10 +101,10 @@ def _mask_arguments(pipeline: Any, guided: bool, regions: torch.Tensor | None) -
     return {"cross_attention_kwargs": {"ip_adapter_masks": [masks.repeat(2 if guided else 1, 1, 1, 1)]}}
 
 
-def as_tensors(pipeline: Any, controls: Sequence[np.ndarray]) -> list[torch.Tensor]:
+def as_tensors(pipeline: Any, controls: Sequence[Array]) -> list[torch.Tensor]:
     """Return control pictures (N, H, W, 3) uint8 as the ControlNets take them: (N, 3, H, W) in [0, 1]."""
     dtype = pipeline.unet.dtype
-    return [torch.from_numpy(pictures).permute(0, 3, 1, 2).to(dtype) / 255 for pictures in controls]
+    return [_tensor(pictures).permute(0, 3, 1, 2).to(dtype) / 255 for pictures in controls]
 
 
 @torch.inference_mode()
@@ -108,9 +114,9 @@ def denoise(
     conditioning: Conditioning,
     noise: torch.Tensor,
     generators: list[torch.Generator],
-    controls: Sequence[np.ndarray],
+    controls: Sequence[Array],
     regions: torch.Tensor | None = None,
-) -> np.ndarray:
+) -> Array:
     """Generate frames together, each from its own noise.
 
     Args:
@@ -146,9 +152,9 @@ def denoise_with_motion(
     conditioning: Conditioning,
     noise: torch.Tensor,
     generators: list[torch.Generator],
-    controls: Sequence[np.ndarray],
+    controls: Sequence[Array],
     regions: torch.Tensor | None = None,
-) -> np.ndarray:
+) -> Array:
     """Generate successive frames with a motion module, which sees all of them (Guo et al., "AnimateDiff", ICLR 2024).
 
     Arguments and result as in :func:`denoise`; the pipeline is ``AnimateDiffControlNetPipeline``.
@@ -173,12 +179,12 @@ def refine(
     pipeline: Any,
     sampling: Sampling,
     conditioning: Conditioning,
-    pictures: np.ndarray,
+    pictures: Array,
     strength: float,
     generators: list[torch.Generator],
-    controls: Sequence[np.ndarray],
+    controls: Sequence[Array],
     regions: torch.Tensor | None = None,
-) -> np.ndarray:
+) -> Array:
     """Refine pictures by img2img, keeping the more the lower ``strength`` is (Meng et al., "SDEdit", ICLR 2022).
 
     Args:
@@ -195,7 +201,7 @@ def refine(
         (N, H, W, 3) float32 in [0, 1].
     """
     return pipeline(
-        image=torch.from_numpy(pictures).permute(0, 3, 1, 2).to(pipeline.unet.dtype),
+        image=_tensor(pictures).permute(0, 3, 1, 2).to(pipeline.unet.dtype),
         control_image=as_tensors(pipeline, controls),
         height=pictures.shape[1],
         width=pictures.shape[2],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -35,7 +35,7 @@ def load_checkpoint(path: Path, device: torch.device | str) -> dict[str, Any] | 
         raise DiffSignError(f"checkpoint '{path}' cannot be read ({error}); remove it to begin anew.") from error
     if not isinstance(state, dict):
         raise DiffSignError(f"checkpoint '{path}' holds no training; remove it to begin anew.")
-    return state
+    return cast("dict[str, Any]", state)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
@@ -15,7 +16,7 @@ Shapes = dict[str, tuple[int, ...]]
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def read_json(path: Path, what: str) -> dict:
+def read_json(path: Path, what: str) -> dict[str, Any]:
     """Return the JSON object in ``path``, or raise an error that names ``what`` it should be."""
     path = require_file(path, what)
     try:
@@ -24,7 +25,7 @@ def read_json(path: Path, what: str) -> dict:
         raise DiffSignError(f"{what} '{path}' is not JSON ({error}); download it again.") from error
     if not isinstance(value, dict):
         raise DiffSignError(f"{what} '{path}' must hold a JSON object; download it again.")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 #: Names of weight files as diffusers and as transformers write them: safetensors first, then what torch pickles.
@@ -97,7 +98,8 @@ def _safetensors_shapes(path: Path, what: str) -> Shapes:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="np") as file:
+        opened: Any = safe_open(str(path), framework="np")
+        with opened as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         if "not fully covered" in str(error) or "invalid header length" in str(error):
@@ -107,11 +109,11 @@ def _safetensors_shapes(path: Path, what: str) -> Shapes:
         raise DiffSignError(f"{what} '{path}' {reason}; download it again.") from error
 
 
-def _flatten(state: dict, prefix: str = "") -> Shapes:
+def _flatten(state: dict[str, Any], prefix: str = "") -> Shapes:
     shapes: Shapes = {}
     for name, value in state.items():
         if isinstance(value, dict):
-            shapes |= _flatten(value, f"{prefix}{name}.")
+            shapes |= _flatten(cast("dict[str, Any]", value), f"{prefix}{name}.")
         elif hasattr(value, "shape"):
             shapes[f"{prefix}{name}"] = tuple(value.shape)
     return shapes
@@ -133,15 +135,15 @@ def _bin_shapes(path: Path, what: str) -> Shapes:
         ) from error
     if not isinstance(state, dict):
         raise DiffSignError(f"{what} '{path}' holds no state dict; download it again.")
-    return _flatten(state)
+    return _flatten(cast("dict[str, Any]", state))
 
 
-def read_tensors(path: Path) -> dict:
+def read_tensors(path: Path) -> dict[str, Any]:
     """Return the tensors of a ``.safetensors`` or ``.bin`` file by name, nested as they are in it; code is refused."""
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+        from safetensors import torch as safetensors_torch
 
-        return load_file(path)
+        return safetensors_torch.load_file(path)  # pyright: ignore[reportUnknownMemberType]
     import torch
 
     return torch.load(path, map_location="cpu", weights_only=True)

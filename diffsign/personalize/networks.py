@@ -56,9 +56,8 @@ class Networks:
         frozen = "float32" if self.device.type == "cpu" else "bfloat16"
         names = subject.controls(manifest)
         scales = {name: manifest.family.controlnets[name].scale or 1.0 for name in names}
-        self.sampling = GenerateSettings(
-            device=settings.device, dtype=settings.dtype or frozen, controls=scales, batch_size=1
-        )
+        chosen = {"device": settings.device, "dtype": settings.dtype or frozen, "controls": scales, "batch_size": 1}
+        self.sampling = GenerateSettings.model_validate(chosen)
         self.scales = list(scales.values())
         self.pipeline: Any = load_pipeline(manifest, self.sampling)
         sample = int(self.pipeline.unet.config.sample_size or 64)

@@ -46,7 +46,7 @@ class Manifest(Settings):
     motion_adapter: Located | None = None
     clip: Located | None = None
     untrained: bool = Field(
-        False, description="The weights are a stand-in: random, or not trained far enough to be judged."
+        default=False, description="The weights are a stand-in: random, or not trained far enough to be judged."
     )
 
 
