@@ -96,6 +96,7 @@ from diffsign.cli import (  # noqa: E402
     select,  # noqa: F401
     shard,  # noqa: F401
     smooth,  # noqa: F401
+    study,  # noqa: F401
     synthetic,  # noqa: F401
     text,  # noqa: F401
     training,  # noqa: F401

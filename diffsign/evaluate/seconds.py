@@ -155,10 +155,27 @@ def _contact(touches: np.ndarray, name: str, start: int, end: int) -> _Finding |
     return _Finding(broken / count, worst, f"{name} keeps {count - broken} of {count} touching frames")
 
 
+def late_by(reference: Seen, result: Seen, fps: float) -> int:
+    """Return by how many whole frames the hands of a result come late; 0 where they do not agree on it."""
+    delays = np.array([delay(result.place(side), reference.place(side), fps) for side in SIDES])
+    delays = delays[np.isfinite(delays)]
+    return round(float(delays.mean())) if len(delays) and np.ptp(delays) < 1.5 else 0
+
+
+def _shifted(keypoints: Keypoints, frames: int) -> Keypoints:
+    """Return keypoints so many frames earlier; the first or last frame is held."""
+    order = np.clip(np.arange(len(keypoints)) + frames, 0, len(keypoints) - 1)
+    world = None if keypoints.world is None else keypoints.world[order]
+    return keypoints.with_points(keypoints.points[order], world=world)
+
+
 def judge(
     reference: Keypoints, result: Keypoints, against: str, min_confidence: float = 0.0, tolerance: float = 1.0
 ) -> Judgement:
     """Judge every second of a result by every parameter of a sign.
+
+    A result that is late as a whole is first brought back in time: that is one error, which :func:`timing` measures,
+    and not one in every parameter.
 
     Args:
         reference: what should be seen.
@@ -172,7 +189,10 @@ def judge(
     breaks = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means and medians over nothing are NaN, and mean it
-        looks = list(_looks(look(reference, min_confidence), look(result, min_confidence), result.fps, min_confidence))
+        wanted, shown = look(reference, min_confidence), look(result, min_confidence)
+        late = late_by(wanted, shown, result.fps)
+        shown = look(_shifted(result, late), min_confidence) if late else shown
+        looks = list(_looks(wanted, shown, result.fps, min_confidence))
         for number, (start, end) in enumerate(spans):
             for name in SIGN_PARAMETERS:
                 findings = [finding for key, see in looks if key == name and (finding := see(start, end))]

@@ -380,9 +380,17 @@ def format_value(name: str, value: float | None) -> str:
     >>> format_value("fid", None)
     '–'
     """
+    return format_number(METRIC_DEFINITIONS[name].unit, value)
+
+
+def format_number(unit: str, value: float | None) -> str:
+    """Return a value with its unit, as :func:`format_value` does.
+
+    >>> format_number("hand sizes", 0.0712)
+    '0.071 hand sizes'
+    """
     if value is None:
         return "–"
-    unit = METRIC_DEFINITIONS[name].unit
     if unit == "share":
         return f"{100 * value:.0f} %" if 0.001 <= value <= 0.994 or value in (0, 1) else f"{100 * value:.1f} %"
     if value != 0 and abs(value) < 0.001:

@@ -8,14 +8,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from diffsign.records.metric_definitions import METRIC_DEFINITIONS, format_value
+from diffsign.records.metric_definitions import format_number
 from diffsign.report.methods import Cell, Column
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 NOTE = (
-    "Mean over clips and its 95 % interval by the bootstrap over clips; n is the number of clips. Bold is best. "
-    "* is significantly worse than the best (p < 0.05, permutation test, paired where the clips are the same, Holm's "
-    "correction for the methods of a column). Metrics of different networks stand in different columns."
+    "Mean over {units} and its 95 % interval by the bootstrap over {units}; n is the number of {units}. Bold is best. "
+    "* is significantly worse than the best (p < 0.05, permutation test, paired where the {units} are the same, Holm's "
+    "correction over the methods). Metrics of different networks are kept apart."
 )
 _CSV = (
     "method metric title network better mean low high n best difference difference_low difference_high p pairs paired"
@@ -41,7 +41,7 @@ def csv_table(names: Sequence[str], columns: Sequence[Column]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_CSV)
     for column in columns:
-        definition = METRIC_DEFINITIONS[column.metric]
+        definition = column.definition
         for name, cell in zip(names, column.cells, strict=True):
             e, d = cell.estimate, cell.from_best
             row: list[Any] = [name, column.metric, definition.title, column.network, definition.better]
@@ -52,8 +52,8 @@ def csv_table(names: Sequence[str], columns: Sequence[Column]) -> str:
 
 
 def _value(column: Column, value: float) -> str:
-    text = format_value(column.metric, None if math.isnan(value) else value)
-    unit = METRIC_DEFINITIONS[column.metric].unit
+    unit = column.definition.unit
+    text = format_number(unit, None if math.isnan(value) else value)
     return text.removesuffix(f" {unit}") if unit not in ("", "share") else text
 
 
@@ -64,7 +64,7 @@ def _interval(column: Column, cell: Cell) -> str:
 
 
 def _head(column: Column) -> str:
-    definition = METRIC_DEFINITIONS[column.metric]
+    definition = column.definition
     unit = f" ({definition.unit})" if definition.unit not in ("", "share", "°", "×") else ""
     return f"{definition.title}{unit} {ARROWS[definition.better]}".strip()
 
@@ -82,7 +82,7 @@ def _table(names: Sequence[str], columns: Sequence[Column]) -> list[list[tuple[s
     return rows
 
 
-def markdown_table(names: Sequence[str], columns: Sequence[Column], title: str) -> str:
+def markdown_table(names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips") -> str:
     """Return the table in Markdown, best in bold, with a note that says how it was made."""
 
     def clean(text: str) -> str:
@@ -98,7 +98,7 @@ def markdown_table(names: Sequence[str], columns: Sequence[Column], title: str) 
         ]
         lines.append(f"| {clean(name)} | " + " | ".join(cells) + " |")
     networks = [f"{clean(_head(column))}: {clean(column.network)}." for column in columns if column.network]
-    return "\n".join([*lines, "", NOTE, *(["", *networks] if networks else []), ""])
+    return "\n".join([*lines, "", NOTE.format(units=units), *(["", *networks] if networks else []), ""])
 
 
 def _latex(text: str) -> str:
@@ -106,13 +106,13 @@ def _latex(text: str) -> str:
     return text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$").replace(" \\%", r"\,\%")
 
 
-def latex_table(names: Sequence[str], columns: Sequence[Column], title: str) -> str:
+def latex_table(names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips") -> str:
     """Return the table in LaTeX (package booktabs), metrics as rows, best in bold."""
     lines = [
         "% \\usepackage{booktabs}",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{_latex(title)}. {_latex(NOTE)}}}",
+        f"\\caption{{{_latex(title)}. {_latex(NOTE.format(units=units))}}}",
         f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
         "\\toprule",
         "Metric & " + " & ".join(_latex(name) for name in names) + " \\\\",
@@ -134,7 +134,7 @@ def page_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Return the rows of the page: one for each metric."""
     rows = []
     for column in columns:
-        definition = METRIC_DEFINITIONS[column.metric]
+        definition = column.definition
         cells = []
         for cell in column.cells:
             difference = cell.from_best

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffsign.config.compare import CompareSettings
 from diffsign.errors import DiffSignError, nearest
-from diffsign.records.metric_definitions import METRIC_DEFINITIONS
+from diffsign.records.metric_definitions import METRIC_DEFINITIONS, MetricDefinition
 from diffsign.records.metrics import Evaluation
 from diffsign.report.results import find_results
 from diffsign.report.statistics import Difference, Estimate, difference, estimate, holm
@@ -123,34 +123,45 @@ class Column:
 
     Attributes:
         metric: its name.
+        definition: what it is.
         network: what it rests on, "" if on none.
         cells: one for each method.
     """
 
     metric: str
+    definition: MetricDefinition
     network: str
     cells: list[Cell]
 
 
-def _column(metric: str, network: str, methods: Sequence[Method]) -> Column:
-    clips = [method.clips(metric, network) for method in methods]
-    estimates = [estimate(list(values.values())) for values in clips]
-    better = METRIC_DEFINITIONS[metric].better
+def column(metric: str, definition: MetricDefinition, network: str, values: Sequence[Mapping[str, float]]) -> Column:
+    """Return one column of a comparison.
+
+    Args:
+        metric: its name.
+        definition: what it is.
+        network: what it rests on.
+        values: of each method, by clip (or by whatever else the interval is over).
+    """
+    estimates = [estimate(list(clips.values())) for clips in values]
+    better = definition.better
     defined = [number for number, e in enumerate(estimates) if e.n]
     best = None
     if better and len(defined) > 1:
         sign = 1 if better == "higher" else -1
         best = max(defined, key=lambda number: sign * estimates[number].mean)
     differences: list[Difference | None] = [
-        difference(clips[number], clips[best]) if best is not None and number != best and estimates[number].n else None
-        for number in range(len(methods))
+        difference(values[number], values[best])
+        if best is not None and number != best and estimates[number].n
+        else None
+        for number in range(len(values))
     ]
     adjusted = holm([d.p if d else math.nan for d in differences])
     cells = []
     for number, (e, d) in enumerate(zip(estimates, differences, strict=True)):
         corrected = Difference(d.mean, d.low, d.high, adjusted[number], d.n, d.paired) if d else None
         cells.append(Cell(e, best is not None and e.mean == estimates[best].mean, corrected))
-    return Column(metric, network, cells)
+    return Column(metric, definition, network, cells)
 
 
 def compare(methods: Sequence[Method], metrics: Sequence[str]) -> list[Column]:
@@ -158,5 +169,7 @@ def compare(methods: Sequence[Method], metrics: Sequence[str]) -> list[Column]:
     columns = []
     for name in metrics:
         networks = sorted({network for method in methods for key, network in method.values if key == name})
-        columns += [_column(name, network, methods) for network in networks]
+        for network in networks:
+            values = [method.clips(name, network) for method in methods]
+            columns.append(column(name, METRIC_DEFINITIONS[name], network, values))
     return columns

@@ -192,7 +192,7 @@ def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str)
     plot = Plot(figsize=(7.2, 0.4 + height * rows), layout="constrained")
     grid = plot.subplots(rows, wide, squeeze=False, sharey=True)
     for axes, column in zip(grid.flat, columns, strict=False):
-        definition = METRIC_DEFINITIONS[column.metric]
+        definition = column.definition
         scale = 100 if definition.unit == "share" else 1
         for row, cell in enumerate(column.cells):
             e = cell.estimate

@@ -155,6 +155,7 @@ def test_a_delay_is_measured_in_milliseconds(signer: Keypoints) -> None:
     late = changed(signer, lambda points, world: points.__setitem__(slice(2, None), points[:-2].copy()))
     assert timing(signer, late)["delay"][0] == pytest.approx(100, abs=10)
     assert timing(signer, signer)["delay"][0] == pytest.approx(0, abs=1)
+    assert broken(signer, late) == set(), "the delay is one error, and not one in every parameter"
 
 
 def test_flattened_strokes_keep_less_of_the_peak_speed(signer: Keypoints) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
-import json
+import itertools
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 
 from diffsign.config.report import ReportSettings
+from diffsign.config.study import StudySettings
 from diffsign.records.metrics import Break, save_metrics
 from diffsign.report.page import Report
 from diffsign.report.results import find_results
+from diffsign.report.study import MakeInputs, MakeOutputs, ReadInputs, ReadOutputs, make, read
 
 selenium = pytest.importorskip("selenium", reason="the package selenium drives the browser (pip install '.[dev]')")
 from selenium.common.exceptions import WebDriverException  # noqa: E402
@@ -254,12 +257,30 @@ def test_it_fits_the_window(site: dict[str, Path], opened: Callable[[Path], Chro
             browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(site: dict[str, Path], opened: Callable[[Path], Chrome], scheme: str) -> None:
+@pytest.fixture(scope="module")
+def axe() -> str:
     package = importlib.util.find_spec("axe_core_python")
     if package is None or package.origin is None:
         pytest.skip("the package axe-core-python has axe-core (pip install '.[dev]')")
-    axe = (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    return (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def serious(browser: Chrome, axe: str) -> list[dict[str, Any]]:
+    """Return what axe-core finds serious or critical on the page as it is."""
+    browser.execute_script(axe)
+    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert len(found["passes"]) > 10
+    return [
+        {"rule": problem["id"], "where": [node["target"] for node in problem["nodes"]][:3]}
+        for problem in found["violations"]
+        if problem["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    site: dict[str, Path], opened: Callable[[Path], Chrome], axe: str, scheme: str
+) -> None:
     for page in (site["single"], site["many"], site["many"].with_suffix("") / "ben--hello.html"):
         browser = opened(page)
         media = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -267,12 +288,56 @@ def test_axe_finds_nothing_serious(site: dict[str, Path], opened: Callable[[Path
         if page == site["single"]:
             for name in ("anna, hello", "ben, hello"):
                 click(browser, f"[aria-label='Show {name} side by side']")
-        browser.execute_script(axe)
-        found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-        serious = [
-            {"rule": problem["id"], "where": [node["target"] for node in problem["nodes"]][:3]}
-            for problem in found["violations"]
-            if problem["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], json.dumps(serious, indent=1)
-        assert len(found["passes"]) > 10
+        assert serious(browser, axe) == [], page.name
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_metrics, write_videos) -> tuple[Path, Path]:
+    """A study of two items by two methods, and its key."""
+    rows = ["item\tmethod\tvideo\tquestion\tkind\toptions\tanswer\tquestion_video"]
+    write_videos(tmp_path, make_metrics())
+    clip = tmp_path / "signers" / "anna" / "hello" / "clip.mp4"
+    for item, method in itertools.product("12", "ab"):
+        video = tmp_path / f"{item}{method}.mp4"
+        video.write_bytes(clip.read_bytes())
+        rows.append(f"{item}\t{method}\t{video.name}\tWhat was signed?\tchoice\tcat;dog\tcat\t{clip}")
+        rows.append(f"{item}\t{method}\t{video.name}\tHow natural?\trating\tnot;fairly;very\t\t")
+        rows.append(f"{item}\t{method}\t{video.name}\tAnything else?\ttext\t\t\t")
+    sheet = tmp_path / "study.tsv"
+    sheet.write_text("\n".join(rows) + "\n")
+    page, key = tmp_path / "study.html", tmp_path / "key.csv"
+    make(MakeInputs(sheet), MakeOutputs(page, key), StudySettings())
+    return page, key
+
+
+def test_a_study_is_gone_through_by_keyboard_and_its_answers_are_read(
+    study: tuple[Path, Path], opened: Callable[[Path], Chrome], tmp_path: Path, axe: str
+) -> None:
+    page, key = study
+    browser = opened(page)
+    browser.find_element(By.ID, "viewer").send_keys("v1", Keys.ENTER)
+    for number in range(2):
+        title = wait(browser, "document.activeElement.textContent")
+        assert title == f"Clip {number + 1} of 2"
+        wait(browser, "document.querySelector('#clip').readyState > 0")
+        assert serious(browser, axe) == []
+        browser.find_element(By.CSS_SELECTOR, "#trial [type=submit]").send_keys(Keys.ENTER)
+        assert "What was signed?" in browser.find_element(By.ID, "missing").text
+        browser.switch_to.active_element.send_keys(" ")
+        browser.find_element(By.CSS_SELECTOR, "[value=fairly]").send_keys(" ")
+        browser.find_element(By.TAG_NAME, "textarea").send_keys('a "quoted", thought')
+        browser.find_element(By.CSS_SELECTOR, "#trial [type=submit]").send_keys(Keys.ENTER)
+    assert wait(browser, "document.activeElement.textContent") == "Thank you"
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    browser.find_element(By.ID, "save").click()
+    answers = tmp_path / "answers-v1.csv"
+    WebDriverWait(browser, 15).until(lambda _: answers.exists())
+    read(ReadInputs(key, (answers,)), ReadOutputs(tmp_path / "out"))
+    with (tmp_path / "out" / "answers.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 6 and {row["viewer"] for row in rows} == {"v1"} and {row["item"] for row in rows} == {"1", "2"}
+    assert {row["answer"] for row in rows if row["kind"] == "text"} == {'a "quoted", thought'}
+    assert {row["method"] for row in rows} == {"a", "b"}, "methods take turns"
+    browser.get(page.as_uri())
+    browser.find_element(By.ID, "viewer").send_keys("v1", Keys.ENTER)
+    assert wait(browser, "document.activeElement.textContent") == "Thank you", "it goes on where it was left"
