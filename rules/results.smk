@@ -103,6 +103,38 @@ rule aggregate:
         " > {log:q} 2>&1"
 
 
+rule compare:
+    """Compare the signers (or runs, by `diffsign compare`): means, intervals over clips, significance."""
+    input:
+        results=OF_SIGNERS,
+    output:
+        table=report(
+            f"{RESULTS}/compare/compare.html",
+            caption="report/compare.rst",
+            category="Tables",
+        ),
+        others=expand(
+            f"{RESULTS}/compare/compare.{{suffix}}",
+            suffix=["csv", "md", "tex", "png", "svg", "pdf"],
+        ),
+    log:
+        f"{LOGS}/compare.log",
+    benchmark:
+        f"{BENCHMARKS}/compare.tsv"
+    conda:
+        "../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        results=RESULTS,
+        folder=subpath(output.table, parent=True),
+        settings=to_flags(CONFIG.compare),
+    shell:
+        "python -m diffsign compare {params.results:q} --out {params.folder:q} {params.settings:q} > {log:q} 2>&1"
+
+
 rule report:
     """Make one page of all results: videos side by side, metrics and what they mean."""
     input:

@@ -19,7 +19,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of results or of metrics files, as PATH or NAME=PATH; one is enough with --by signer.",
+            help="Folders of results or of metrics files, as PATH or NAME=PATH; of one alone the signers are compared.",
         ),
     ],
     *,

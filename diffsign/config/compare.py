@@ -10,8 +10,10 @@ from diffsign.config.settings import Settings
 class CompareSettings(Settings):
     """How runs are compared."""
 
-    by: Literal["run", "signer"] = Field(
-        "run", description="What is a method: a run (its signers are averaged clip by clip), or each signer of a run."
+    by: Literal["auto", "run", "signer"] = Field(
+        "auto",
+        description="What is a method: a run (its signers are averaged clip by clip), or each signer of a run; auto "
+        "takes runs, and the signers of a run that is alone.",
     )
     metrics: list[str] = Field(
         [

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from diffsign.config.clean import CleanSettings
 from diffsign.config.colour import require_background
+from diffsign.config.compare import CompareSettings
 from diffsign.config.control import ControlSettings
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.detect import DetectSettings
@@ -110,6 +111,7 @@ class Config(Settings):
     generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
     credentials: CredentialsSettings = Field(CredentialsSettings(), description="What a film says of itself.")
+    compare: CompareSettings = Field(CompareSettings(), description="How signers are compared (target `compare`).")
     report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
 
     def family_of(self, signer: SignerRow) -> str:

@@ -89,10 +89,10 @@ def find_methods(runs: Sequence[Run], settings: CompareSettings) -> list[Method]
         if run.name in seen:
             raise DiffSignError(f"two runs are called '{run.name}'; give one another name with NAME=PATH.")
         seen.add(run.name)
+        whole = settings.by == "run" or (settings.by == "auto" and len(runs) > 1)
         for result in find_results(run.paths).without_series(f"reading {run.name}"):
-            name = (
-                run.name if settings.by == "run" else f"{run.name}, {result.signer}" if len(runs) > 1 else result.signer
-            )
+            signer = f"{run.name}, {result.signer}" if len(runs) > 1 else result.signer
+            name = run.name if whole else signer
             methods.setdefault(name, Method(name)).add(result, settings.metrics)
     return list(methods.values())
 

@@ -91,9 +91,9 @@ def test_networks_are_not_compared_with_each_other(write_run, tmp_path: Path) ->
 def test_signers_of_a_run_are_methods_or_are_averaged_clip_by_clip(write_run, tmp_path: Path) -> None:
     folder = write_run("a", [1.0, 2.0, 3.0])
     write_run("a", [3.0, 4.0, 5.0], signer="ben")
-    averaged = compared(tmp_path / "out", str(folder))
+    averaged = compared(tmp_path / "out", str(folder), by="run")
     assert averaged["a", "fid"]["mean"] == "3" and averaged["a", "fid"]["n"] == "3", "three clips, not six"
-    apart = compared(tmp_path / "out", str(folder), by="signer")
+    apart = compared(tmp_path / "out", str(folder))
     assert (apart["anna", "fid"]["mean"], apart["ben", "fid"]["mean"]) == ("2", "4")
     assert apart["anna", "fid"]["best"] == "True" and apart["anna", "fid"]["low"] == "", "three clips have no interval"
 
@@ -101,7 +101,9 @@ def test_signers_of_a_run_are_methods_or_are_averaged_clip_by_clip(write_run, tm
 def test_names_are_text_in_every_format(write_run, tmp_path: Path) -> None:
     folder = write_run("a", [1.0, 2.0])
     evil = "<b>a_1 & 50% | $x$</b>"
-    run(Inputs((f"{evil}={folder}",)), Outputs(tmp_path / "out"), CompareSettings(metrics=["fid"], title=evil))
+    run(
+        Inputs((f"{evil}={folder}",)), Outputs(tmp_path / "out"), CompareSettings(metrics=["fid"], title=evil, by="run")
+    )
     assert "<b>" not in (tmp_path / "out" / "compare.html").read_text()
     tex = (tmp_path / "out" / "compare.tex").read_text()
     assert "a\\_1 \\& 50\\% | \\$x\\$" in tex
@@ -122,7 +124,7 @@ def test_mistakes_are_named(write_run, tmp_path: Path) -> None:
 
 def test_the_command_prints_the_table(write_run, tmp_path: Path) -> None:
     folder = write_run("a", [1.0, 3.0])
-    arguments = ["compare", f"mine={folder}", "--out", str(tmp_path / "out"), "--metrics", '["fid"]']
+    arguments = ["compare", f"mine={folder}", "--out", str(tmp_path / "out"), "--metrics", '["fid"]', "--by", "run"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "| mine |" in result.output and "2.00" in result.output

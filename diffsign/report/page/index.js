@@ -120,7 +120,7 @@
   }
 
   function breaksOf(row) {
-    const list = make("ol", { class: "breaks" });
+    const list = make("ol", { class: "breaks", tabindex: "0", "aria-label": `Where ${nameOf(row)} breaks` });
     row.breaks.forEach(([start, end, worst, text]) => {
       const item = make("li");
       const time = `${(start / row.fps).toFixed(1)}–${(end / row.fps).toFixed(1)} s`;
