@@ -330,7 +330,7 @@ def cases_of(given: argparse.Namespace, body: Body) -> Iterator[Case]:
     pairs = [("given", video, path) for video, path in zip(given.clip, given.truth, strict=True)]
     if not pairs:
         clips = gentle(tuple(given.seeds)) if "gentle" in given.sets else []
-        clips += like_life(tuple(given.presets)) if "like-life" in given.sets else []
+        clips += like_life(tuple(given.presets), given.people) if "like-life" in given.sets else []
         pairs = [(clip.group, *clip.render(given.body, given.work)) for clip in track(clips, "clips")]
     kinds: dict[str, Callable[[Path, Truth], Keypoints]] = {
         "detected": lambda video, truth: detected(video, truth, given.work)[0],
@@ -362,6 +362,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--presets", nargs="*", choices=HARD_PRESETS, default=list(HARD_PRESETS), help="presets of the set like life"
     )
+    parser.add_argument("--people", type=int, choices=(1, 2), default=2, help="people of each preset")
     parser.add_argument(
         "--points", choices=("detected", "true", "both"), default="both", help="which keypoints are fitted"
     )
