@@ -1,6 +1,6 @@
 """Write the tables and the plot of ``benchmarks/fit.py`` into the documentation.
 
-    python benchmarks/fit_tables.py fit.json                       # what was measured now
+    python benchmarks/fit_tables.py fit.json                       # what was measured now; several files are put together
     python benchmarks/fit_tables.py fit.json --before before.json  # the same clips with earlier code, as the first row
 
 The tables go between two marks in ``docs/accuracy.md``; the plot beside its pictures.
@@ -188,11 +188,15 @@ def plot(now: dict, path: Path) -> None:
 def main() -> None:
     """Write tables and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("json", type=Path, help="what benchmarks/fit.py wrote")
+    parser.add_argument("json", type=Path, nargs="+", help="what benchmarks/fit.py wrote, such as a file a set")
     parser.add_argument("--before", type=Path, help="the same with earlier code")
     parser.add_argument("--docs", type=Path, default=Path("docs/accuracy.md"), help="page with the two marks")
     given = parser.parse_args()
-    now = json.loads(given.json.read_text())
+    reports = [json.loads(path.read_text()) for path in given.json]
+    now = {
+        "clips": [row for report in reports for row in report["clips"]],
+        "mean": {kind: means for report in reports for kind, means in report["mean"].items()},
+    }
     before = json.loads(given.before.read_text()) if given.before else None
     lines = ["### Parameters of a sign", "", *parameters(now, before), "### Errors after alignment", ""]
     lines += [entry for kind in now["mean"] for entry in aligned(kind, now, before)]
