@@ -1,6 +1,6 @@
 """Write the tables and the plot of ``benchmarks/fit.py`` into the documentation.
 
-    python benchmarks/fit_tables.py fit.json                       # what was measured now; several files are put together
+    python benchmarks/fit_tables.py fit.json                       # what was measured; several files make one
     python benchmarks/fit_tables.py fit.json --before before.json  # the same clips with earlier code, as the first row
 
 The tables go between two marks in ``docs/accuracy.md``; the plot beside its pictures.
