@@ -90,8 +90,10 @@ from diffsign.cli import (  # noqa: E402
     generate,  # noqa: F401
     ingest,  # noqa: F401
     join,  # noqa: F401
+    new,  # noqa: F401
     personalize,  # noqa: F401
     report,  # noqa: F401
+    run,  # noqa: F401
     scene,  # noqa: F401
     select,  # noqa: F401
     shard,  # noqa: F401

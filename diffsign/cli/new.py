@@ -1,0 +1,19 @@
+"""``diffsign new``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffsign.cli import app
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+    """Lay out a project: config, sheets of videos and signers, a README that says what to do."""
+    from diffsign.workflow.layout import new_project
+
+    for path in new_project(folder):
+        typer.echo(path)

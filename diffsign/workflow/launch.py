@@ -1,0 +1,177 @@
+"""Run the workflow on a project, with one bar for the whole chain."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from diffsign.config.schema import read_config
+from diffsign.errors import DiffSignError
+from diffsign.progress import FOLDER
+from diffsign.records.failures import load_failures
+from diffsign.workflow.layout import CONFIG_FILE, workflow_file
+
+LOG = "run.log"
+
+
+@dataclass
+class Following:
+    """What Snakemake's output says of a run.
+
+    Attributes:
+        done: steps that are finished.
+        total: steps in all, 0 while it plans.
+        running: stage and clip of the jobs at work, by their number.
+    """
+
+    done: int = 0
+    total: int = 0
+    running: dict[int, str] = field(default_factory=dict[int, str])
+    _rule: str = ""
+    _job: int = 0
+
+    def hear(self, line: str) -> str | None:
+        """Take in a line; return what was finished with it, if something was."""
+        if found := re.match(r"(?:local)?(?:rule|checkpoint) (\w+):$", line):
+            self._rule, self._job = found[1], 0
+        elif (found := re.match(r"    jobid: (\d+)$", line)) and self._rule:
+            self._job = int(found[1])
+            self.running[self._job] = self._rule
+            self._rule = ""
+        elif (found := re.match(r"    wildcards: (.*)$", line)) and self._job in self.running:
+            names = [part.partition("=")[2] for part in found[1].split(", ")]
+            self.running[self._job] += f" {' '.join(names)}"
+        elif found := re.match(r"total +(\d+)$", line):
+            self.total = int(found[1])
+        elif found := re.match(r"(\d+) of (\d+) steps", line):
+            self.done, self.total = int(found[1]), int(found[2])
+        elif found := re.match(r"(?:Finished jobid: |    jobid: )(\d+)", line):
+            return self.running.pop(int(found[1]), None)
+        return None
+
+
+def frames_left(folder: Path) -> str:
+    """Return how far the jobs at work are, as their progress bars would say it."""
+    told: list[str] = []
+    for file in sorted(folder.glob("*")):
+        try:
+            description, done, total = file.read_text(encoding="utf-8").split("\t")
+        except (OSError, ValueError):
+            continue  # being written, or gone
+        told.append(f"{description} {done}/{total}" if total else f"{description} {done}")
+    return ", ".join(told)
+
+
+def release_lock(folder: Path, snakefile: Path) -> None:
+    """Unlock a folder whose run was killed: the process that locked it is named in it, and is no more."""
+    owner = folder / ".snakemake" / "diffsign.pid"
+    if not any((folder / ".snakemake" / "locks").glob("*")) or not owner.is_file():
+        return
+    host, _, pid = owner.read_text().partition(" ")
+    if host != os.uname().nodename or Path(f"/proc/{pid.strip()}").exists():
+        raise DiffSignError(
+            f"'{folder}' is in use by process {pid.strip()} on {host}. If that was killed, type: "
+            f"snakemake --snakefile '{snakefile}' --directory '{folder}' --unlock"
+        )
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", "1", "--unlock"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
+    """Run the workflow in a project's folder; show one bar, keep what Snakemake says in ``run.log``.
+
+    Returns:
+        Snakemake's exit status; 130 if it was interrupted.
+    """
+    snakefile = workflow_file()
+    release_lock(folder, snakefile)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
+    command += ["--keep-going", "--rerun-incomplete", "--printshellcmds", *more]
+    (folder / ".snakemake").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="diffsign-") as progress, (folder / LOG).open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {FOLDER: progress},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        (folder / ".snakemake" / "diffsign.pid").write_text(f"{os.uname().nodename} {process.pid}")
+        try:
+            _show(process, Path(progress), log)
+            return process.wait()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to Snakemake and its jobs
+            process.wait()
+            return 130
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+            (folder / ".snakemake" / "diffsign.pid").unlink(missing_ok=True)
+
+
+def _show(process: subprocess.Popen[str], progress: Path, log: Any) -> None:
+    following, console = Following(), Console(stderr=True)
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            finished = following.hear(line.rstrip("\n"))
+            if finished and not console.is_terminal:
+                console.print(f"{following.done + 1}/{following.total} {finished}", highlight=False)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("planning", total=None)
+        while listener.is_alive():
+            jobs = "; ".join([*following.running.values()]) or "planning"
+            left = frames_left(progress)
+            bar.update(
+                task,
+                total=following.total or None,
+                completed=following.done,
+                description=f"{jobs} ({left})" if left else jobs,
+            )
+            listener.join(0.2)
+
+
+def outcome(folder: Path, status: int) -> str:
+    """Return what a run came to: where the results are, or what failed.
+
+    Raises:
+        DiffSignError: if something failed.
+    """
+    results = folder / read_config(folder / CONFIG_FILE).results
+    clips = sorted(results.glob("signers/*/*/clip.mp4"))
+    shown = "\n".join([*map(str, clips[:20]), *(["…"] if len(clips) > 20 else []), str(results / "report.html")])
+    if status == 0:
+        return shown
+    if status == 130:
+        return f"Stopped. The same command goes on from here; what Snakemake said is in '{folder / LOG}'."
+    listed = results / "failures.json"
+    failures = load_failures(listed) if listed.is_file() else []
+    if not failures:
+        said = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise DiffSignError("\n".join(said[-15:]))
+    told = [f"{failure.video} by {failure.signer}, at {failure.stage}: {failure.message}" for failure in failures[:10]]
+    head = f"{len(failures)} result(s) could not be made:"
+    raise DiffSignError("\n".join([head, *told, *([shown] if clips else [])]))

@@ -1,0 +1,170 @@
+"""One line in, results out: what `diffsign run` and `diffsign new` write and start."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from diffsign.cli import app
+from diffsign.config.project import load_project
+from diffsign.config.schema import load_signers, load_videos, read_config
+from diffsign.errors import DiffSignError
+from diffsign.progress import FOLDER, track
+from diffsign.workflow.launch import Following, frames_left, release_lock
+from diffsign.workflow.layout import Wish, new_project, workflow_file, write_wish
+
+SAID = """\
+Building DAG of jobs...
+Job stats:
+job        count
+-------  -------
+ingest         1
+clean          1
+total         12
+
+[Wed Nov 25 14:00:00 2026]
+rule ingest:
+    input: my video.mp4
+    output: results/videos/my-video/clip.mkv
+    jobid: 7
+    wildcards: video=my-video
+    threads: 2
+Shell command: python -m diffsign ingest
+[Wed Nov 25 14:00:01 2026]
+localrule encode:
+    jobid: 3
+    wildcards: signer=signer
+[Wed Nov 25 14:00:09 2026]
+Finished jobid: 7 (Rule: ingest)
+1 of 12 steps (8%) done
+"""
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch):
+    """A folder with two videos of the same name and a picture."""
+    for name in ("my video.mp4", "b/my video.mp4", "ana.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no video")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_snakemakes_output_is_followed():
+    following = Following()
+    finished = [name for line in SAID.splitlines() if (name := following.hear(line))]
+    assert (following.done, following.total) == (1, 12)
+    assert following.running == {3: "encode signer"}
+    assert finished == ["ingest my-video"]
+
+
+def test_a_process_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    seen = [frames_left(tmp_path) for _ in track([1, 2, 3], "Frames")]
+    assert seen[1] == "Frames 1/3"
+    assert frames_left(tmp_path) == ""
+
+
+def test_a_wish_becomes_a_project(inputs):
+    videos = (inputs / "my video.mp4", inputs / "b/my video.mp4")
+    wish = Wish(videos, "a woman in a green shirt", (inputs / "ana.png",))
+    write_wish(inputs / "out", wish)
+    config = read_config(inputs / "out/config/config.yaml")
+    os.chdir(inputs / "out")
+    assert {name: row.path for name, row in load_videos(config).items()} == {
+        "my-video": str(videos[0]),
+        "my-video-2": str(videos[1]),
+    }
+    (signer,) = load_signers(config).values()
+    assert (signer.text, signer.image) == ("a woman in a green shirt", [str(inputs / "ana.png")])
+    assert config.resources == str(inputs / "cache/diffsign")
+
+
+def test_the_same_wish_touches_nothing(inputs):
+    wish = Wish((inputs / "my video.mp4",), "a man")
+    write_wish(inputs / "out", wish)
+    files = [*(inputs / "out/config").iterdir()]
+    before = [file.stat().st_mtime_ns for file in files]
+    write_wish(inputs / "out", wish)
+    assert [file.stat().st_mtime_ns for file in files] == before
+
+
+def test_a_wish_that_cannot_be_made_is_refused(inputs):
+    with pytest.raises(DiffSignError, match=r"none\.mp4"):
+        write_wish(inputs / "out", Wish((inputs / "none.mp4",), "a man"))
+    with pytest.raises(DiffSignError, match="--text"):
+        write_wish(inputs / "out", Wish((inputs / "my video.mp4",)))
+    assert not (inputs / "out").exists()
+
+
+def test_a_new_project_is_a_project(inputs):
+    new_project(inputs / "new")
+    os.chdir(inputs / "new")
+    with open("config/videos.tsv", "a") as sheet:  # noqa: PTH123
+        sheet.write("a\t../my video.mp4\t\t\t\n")
+    project = load_project(yaml.safe_load((inputs / "new/config/config.yaml").read_text()))
+    assert [*project.videos] == ["a"] and [*project.signers] == ["words"]
+    with pytest.raises(DiffSignError, match="config"):
+        new_project(inputs / "new")
+
+
+def test_a_folder_that_is_no_project_is_named(inputs):
+    result = CliRunner().invoke(app, ["run", "-o", "empty"])
+    assert isinstance(result.exception, DiffSignError) and "empty" in str(result.exception)
+
+
+def start(folder, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "diffsign", "run", *arguments, "-o", "out", "--cores", "1"]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_broken_video_is_said_at_the_end_of_a_run(inputs, body_path):
+    write_wish(inputs / "out", Wish((inputs / "my video.mp4",), "a man"))
+    with (inputs / "out/config/config.yaml").open("a") as config:
+        config.write(f"body: {body_path}\n")
+    process = start(inputs, "my video.mp4", "--text", "a man")
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    assert "my-video by signer, at ingest" in said and "Traceback" not in said
+    assert "rule ingest" in (inputs / "out/run.log").read_text()
+
+
+def test_a_run_that_is_stopped_goes_on(inputs, body_path):
+    process = start(inputs, "my video.mp4", "--text", "a man")
+    log = inputs / "out/run.log"
+    for _ in range(600):
+        if log.exists() and "rule body" in log.read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "goes on from here" in said
+    again = start(inputs, "my video.mp4", "--text", "a man", "--dry-run")
+    said, _ = again.communicate(timeout=60)
+    assert again.returncode == 0, said
+    assert "ingest" in said
+
+
+def test_a_folder_is_unlocked_after_a_kill(inputs):
+    new_project(inputs / "new")
+    locks = inputs / "new/.snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").write_text("results/report.html\n")
+    owner = inputs / "new/.snakemake/diffsign.pid"
+    owner.write_text(f"{os.uname().nodename} {os.getpid()}")
+    with pytest.raises(DiffSignError, match=f"{os.getpid()}.*--unlock"):
+        release_lock(inputs / "new", workflow_file())
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    owner.write_text(f"{os.uname().nodename} {dead.pid}")
+    with (inputs / "new/config/videos.tsv").open("a") as sheet:
+        sheet.write("a\t../my video.mp4\t\t\t\n")
+    release_lock(inputs / "new", workflow_file())
+    assert not any(locks.glob("*"))
