@@ -30,7 +30,7 @@ rule render:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 60),
     params:
         folder=subpath(output.color, parent=True),
         settings=to_flags(CONFIG.render),

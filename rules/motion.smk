@@ -40,7 +40,7 @@ rule fit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 60),
     params:
         settings=to_flags(CONFIG.fit),
     shell:

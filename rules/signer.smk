@@ -103,7 +103,7 @@ rule generate:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 240),
         gpu=GPUS,
     params:
         settings=lambda wildcards: signer(wildcards).generate_flags(wildcards.video),

@@ -56,8 +56,8 @@ rule detect:
         "../envs/video.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 30),
     params:
         settings=lambda wildcards: video(wildcards).detect_flags(),
     shell:

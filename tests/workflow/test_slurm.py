@@ -1,28 +1,35 @@
-import numpy as np
+import csv
+
 import pytest
 
-from diffsign.records.clip import probe_clip, write_clip
+from diffsign.records.clip import probe_clip
 from tests.workflow.slurm import slurm, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
-def test_rules_run_as_jobs_of_a_cluster(project, root):
-    """The cluster profile submits the rules with their resources, and the results come back."""
-    for name in ("a", "b"):
-        frames = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
-        write_clip(project.folder / f"{name}.mp4", frames, 24)
+def test_the_demo_runs_as_jobs_of_a_cluster(project, root, body_path):
+    """The cluster profile submits the whole chain with its resources; a broken video is listed and not tried again."""
+    (project.folder / "bad.mp4").write_text("this is no video")
     project.write(
-        videos="video\tpath\na\ta.mp4\nb\tb.mp4\n", signers="signer\ttext\ns\ta woman\n", ingest={"height": 64}
+        videos=f"video\tpath\tstart\tend\ngood\t{root}/config/demo/source.mp4\t1.0\t1.2\nbad\tbad.mp4\t\t\n",
+        signers="signer\ttext\nred\ta woman with a red shirt\n",
+        body=str(body_path),
+        ingest={"height": 192},
+        render={"samples": 1},
+        generate={"steps": 1, "width": 128, "height": 128, "device": "cpu"},
     )
-    clips = [project.folder / f"results/videos/{name}/clip.mkv" for name in ("a", "b")]
     with slurm():
         run = project.snakemake(
             "--workflow-profile",
             str(root / "profiles/slurm"),
-            "--slurm-init-seconds-before-status-checks=5",
-            *(str(clip.relative_to(project.folder)) for clip in clips),
+            "--slurm-init-seconds-before-status-checks=3",
+            "--latency-wait=5",
         )
-    assert run.returncode == 0, run.stdout
-    assert run.stdout.count("has been submitted with SLURM jobid") == 2
-    assert all(probe_clip(clip).frames == 6 for clip in clips)
+    assert probe_clip(project.folder / "results/signers/red/good/clip.mkv").frames == 5, run.stdout
+    assert (project.folder / "results/report.html").is_file()
+    assert run.stdout.count("has been submitted with SLURM jobid") >= 18
+    assert "Trying to restart" not in run.stdout
+    with (project.folder / "results/tables/failed.csv").open() as table:
+        (failed,) = csv.DictReader(table)
+    assert (failed["video"], failed["stage"]) == ("bad", "ingest")
