@@ -10,9 +10,10 @@ from snakemake.exceptions import WorkflowError
 
 # The package is found beside this Snakefile, installed or not: here, and by the commands of the rules, whose `python` is
 # the one that runs Snakemake unless conda or a container puts its own before it.
-sys.path.insert(0, workflow.basedir)
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+sys.path.insert(0, str(ROOT))
 for variable, folder in {
-    "PYTHONPATH": workflow.basedir,
+    "PYTHONPATH": ROOT,
     "PATH": Path(sys.executable).parent,
 }.items():
     os.environ[variable] = os.pathsep.join(
@@ -50,7 +51,7 @@ POSED = "|".join(
 )
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-SNAKEFILE = f"{workflow.basedir}/Snakefile"
+SNAKEFILE = f"{ROOT}/Snakefile"
 
 
 wildcard_constraints:

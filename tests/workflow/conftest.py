@@ -48,9 +48,9 @@ class Project:
             check=False,
         )
 
-    def planned(self, *arguments: str) -> dict[str, int]:
+    def planned(self, *arguments: str, environment: dict[str, str] | None = None) -> dict[str, int]:
         """Return the jobs that a dry run would do."""
-        said = self.snakemake("--dry-run", *arguments)
+        said = self.snakemake("--dry-run", *arguments, environment=environment)
         assert said.returncode == 0, said.stdout
         return jobs(said.stdout)
 

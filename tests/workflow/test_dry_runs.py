@@ -146,3 +146,36 @@ def test_a_single_file_of_a_large_sheet_can_be_asked_for(many):
 def test_a_shard_plans_its_own_clips(many):
     planned = many.planned("videos", "--config", "shard=s00003")
     assert planned["ingest"] == 1 and "v3" in many.snakemake("--dry-run", "videos", "--config", "shard=s00003").stdout
+
+
+MODULE = """
+configfile: "config/config.yaml"
+
+module diffsign:
+    snakefile:
+        "{snakefile}"
+    config:
+        config
+
+use rule * from diffsign as diffsign_*
+
+rule all:
+    input:
+        rules.diffsign_all.input,
+    default_target: True
+"""
+
+
+def test_the_workflow_is_a_module_of_another(small, root):
+    small.write(videos=VIDEOS, signers=SIGNERS, results="out")
+    (small.folder / "Snakefile").write_text(MODULE.format(snakefile=root / "Snakefile"))
+    planned = small.planned("--snakefile", str(small.folder / "Snakefile"), environment={"PYTHONPATH": ""})
+    assert planned["diffsign_ingest"] == planned["diffsign_evaluate"] == planned["diffsign_report"] == 1
+    assert "ingest" not in planned
+
+
+def test_the_image_copies_what_the_workflow_needs(root):
+    copied = re.findall(r"^COPY (.*) \S+$", (root / "Dockerfile").read_text(), flags=re.M)
+    names = {name for line in copied for name in line.split()}
+    assert {"Snakefile", "rules", "envs", "config", "diffsign", "blender", "constraints.txt", "profiles"} <= names
+    assert all((root / name).exists() for name in names)
