@@ -1,7 +1,7 @@
 """The paper's experiments, each a workflow of its own, and their comparison.
 
 In: ``config/experiments/*.yaml`` with their sheets. Out: ``results/experiments/{experiment}/…`` as of any run, and
-``results/experiments/comparison.csv``. ``experiments_overlay`` of the config names a config that is laid over each.
+``results/experiments/compare/``. ``experiments_overlay`` of the config names a config that is laid over each.
 """
 
 EXPERIMENTS = sorted(
@@ -37,23 +37,28 @@ rule experiment:
 
 
 rule experiments:
-    """Run all experiments and put their results side by side."""
+    """Run all experiments and compare their signers."""
     input:
         clips=expand(
             "results/experiments/{experiment}/tables/clips.csv", experiment=EXPERIMENTS
         ),
     output:
-        table="results/experiments/comparison.csv",
-        markdown="results/experiments/comparison.md",
+        table="results/experiments/compare/compare.csv",
+        others=expand(
+            "results/experiments/compare/compare.{suffix}", suffix=["md", "html"]
+        ),
     log:
-        "results/experiments/logs/comparison.log",
+        "results/experiments/logs/compare.log",
     benchmark:
-        "results/experiments/logs/comparison.tsv"
+        "results/experiments/logs/compare.tsv"
     conda:
         "../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=20,
+    params:
+        runs=[f"{name}=results/experiments/{name}" for name in EXPERIMENTS],
+        folder=subpath(output.table, parent=True),
     shell:
-        "python -m diffsign experiments {input.clips:q} {output.table:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "python -m diffsign compare {params.runs:q} --by signer --out {params.folder:q} > {log:q} 2>&1"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.workflow.conftest import ROOT
-from tests.workflow.test_dry_runs import jobs
+from tests.workflow.conftest import ROOT, jobs
 
 FOLDER = ROOT / "config" / "experiments"
 EXPERIMENTS = sorted(path.stem for path in FOLDER.glob("[ES]*.yaml"))
