@@ -121,13 +121,14 @@ def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[
     at = stages.folder
     at.mkdir(parents=True, exist_ok=True)
     body = ("--body", stages.body)
-    clip, raw, clean, fitted, motion = (
-        at / name for name in ("clip.mkv", "keypoints.npz", "keypoints.clean.npz", "motion.fit.npz", "motion.npz")
+    detail, clip, raw, clean, fitted, motion = (
+        at / name
+        for name in ("detail.mp4", "clip.mkv", "keypoints.npz", "keypoints.clean.npz", "motion.fit.npz", "motion.npz")
     )
     seconds, new = {}, False
     for stage, inputs, output, more in (
-        ("ingest", [video], clip, ()),
-        ("detect", [clip], raw, ("--threads", "1")),
+        ("ingest", [video], clip, ("--detail", detail)),
+        ("detect", [clip], raw, ("--detail", detail, "--threads", "1")),
         ("clean", [raw], clean, ()),
         ("fit", [clean, stages.body], fitted, body),
         ("smooth", [fitted, stages.body], motion, body),

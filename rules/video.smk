@@ -20,6 +20,7 @@ rule ingest:
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
         placement=f"{RESULTS}/videos/{{video}}/placement.json",
+        detail=temp(f"{RESULTS}/videos/{{video}}/detail.mp4"),
     log:
         f"{LOGS}/{{video}}/ingest.log",
     benchmark:
@@ -36,13 +37,15 @@ rule ingest:
         settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
         "python -m diffsign ingest {params.source:q} {output.clip:q} --audio {output.audio:q}"
-        " --preview {output.preview:q} --placement {output.placement:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        " --preview {output.preview:q} --placement {output.placement:q} --detail {output.detail:q}"
+        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule detect:
     """Find body, hands and face in every frame of a clip."""
     input:
         clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
+        detail=f"{RESULTS}/videos/{{video}}/detail.mp4",
         openpose=lambda wildcards: video(wildcards).row.openpose or [],
         placement=lambda wildcards: video(wildcards).placement,
     output:
@@ -61,8 +64,8 @@ rule detect:
     params:
         settings=lambda wildcards: video(wildcards).detect_flags(),
     shell:
-        "python -m diffsign detect {input.clip:q} {output.keypoints:q} --preview {output.preview:q}"
-        " --threads {threads} {params.settings:q} > {log:q} 2>&1"
+        "python -m diffsign detect {input.clip:q} {output.keypoints:q} --detail {input.detail:q}"
+        " --preview {output.preview:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
 rule say:

@@ -25,6 +25,9 @@ def detect(
         Path | None,
         typer.Option(help="How the clip lies in the video that OpenPose saw (.json), from diffsign ingest."),
     ] = None,
+    detail: Annotated[
+        Path | None, typer.Option(help="The same film, larger, from `diffsign ingest --detail`, to look at instead.")
+    ] = None,
     preview: Annotated[Path | None, typer.Option(help="Also write the clip with its keypoints drawn (.mp4).")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processors to use.", show_default="all that there are")
@@ -36,4 +39,5 @@ def detect(
     from diffsign.detect.stage import Inputs, Outputs, run
 
     threads = threads or os.cpu_count() or 1
-    typer.echo(run(Inputs(clip, openpose, placement), Outputs(keypoints, preview), settings, threads=threads))
+    inputs = Inputs(clip, openpose, placement, detail)
+    typer.echo(run(inputs, Outputs(keypoints, preview), settings, threads=threads))

@@ -42,6 +42,10 @@ def ingest(
     placement: Annotated[
         Path | None, typer.Option(help="Also write how the clip lies in the source (.json), for --openpose of detect.")
     ] = None,
+    detail: Annotated[
+        Path | None,
+        typer.Option(help="Keep the source's detail for `diffsign detect` (.mp4); 0 bytes if the clip has it all."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     *,
     settings: IngestSettings,
@@ -51,4 +55,5 @@ def ingest(
     from diffsign.ingest.window import parse_window
 
     window = parse_window(start=start, end=end, rotate=rotate, mirror=mirror, crop=crop)
-    typer.echo(run(Inputs(source, window), Outputs(clip, audio, preview, placement), settings, threads=threads))
+    outputs = Outputs(clip, audio, preview, placement, detail)
+    typer.echo(run(Inputs(source, window), outputs, settings, threads=threads))

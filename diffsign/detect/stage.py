@@ -38,11 +38,13 @@ class Inputs:
         clip: the clip.
         openpose: folder of OpenPose's JSON, of the clip or of the video that the clip was made from.
         placement: how the clip lies in that video (.json, from ingest).
+        detail: the same film, larger, to look at instead (``diffsign ingest --detail``); an empty file is none.
     """
 
     clip: Path
     openpose: Path | None = None
     placement: Path | None = None
+    detail: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: DetectSettings, *, threads: 
     if settings.detector == "openpose" and inputs.openpose is None:
         raise DiffSignError("detector is openpose, so --openpose must name the folder of OpenPose's JSON.")
     if inputs.openpose is None:
-        keypoints = detect_clip(inputs.clip, settings, threads)
+        keypoints = detect_clip(inputs.clip, settings, threads, inputs.detail)
     else:
         placement = load_placement(inputs.placement) if inputs.placement is not None else None
         keypoints = read_openpose(inputs.openpose, inputs.clip, placement)
@@ -79,25 +81,38 @@ def run(inputs: Inputs, outputs: Outputs, settings: DetectSettings, *, threads: 
     return f"{outputs.keypoints}: {summarise(keypoints)}"
 
 
-def detect_clip(clip: str | Path, settings: DetectSettings, threads: int | None = None) -> Keypoints:
+def detect_clip(
+    clip: str | Path, settings: DetectSettings, threads: int | None = None, detail: str | Path | None = None
+) -> Keypoints:
     """Run MediaPipe Holistic over a clip.
 
     Args:
         clip: the clip.
         settings: size of the network and its thresholds.
         threads: processors to use; None for all.
+        detail: the same film, larger, that is looked at in its stead; an empty file is none.
+
+    Returns:
+        Keypoints in pixels of the clip.
 
     Raises:
-        DiffSignError: if the clip cannot be read, or nobody is in it and ``settings.require_person``.
+        DiffSignError: if the clip cannot be read, nobody is in it and ``settings.require_person``, or ``detail`` is
+            another film.
     """
-    info = probe_clip(clip)
-    cuts = find_cuts(iter_clip(clip), info.fps)
+    info, cuts = probe_clip(clip), find_cuts(iter_clip(clip), probe_clip(clip).fps)
+    pictures = Path(detail) if detail is not None and Path(detail).stat().st_size else Path(clip)
     with limited_threads(threads), quiet_natives():
         from diffsign.detect.holistic import detect_pictures
 
-        points, world = detect_pictures(lambda: iter_clip(clip), info, settings, str(clip), cuts)
+        large = probe_clip(pictures)
+        points, world = detect_pictures(lambda: iter_clip(pictures), large, settings, str(clip), cuts)
     if not len(points):
         raise DiffSignError(f"clip '{clip}' holds no frames; make it again.")
+    if len(points) != info.frames:
+        raise DiffSignError(
+            f"'{detail}' has {len(points)} frames, but the clip '{clip}' has {info.frames}; make both in one ingest."
+        )
+    points[..., :2] *= np.array([info.width, info.height]) / [large.width, large.height]
     keypoints = Keypoints(points, info.fps, info.width, info.height, world=world, detector=MEDIAPIPE)
     if settings.require_person:
         check_presence(keypoints, clip)

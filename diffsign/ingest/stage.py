@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Rate of a clip whose source does not say its own, and the highest that is taken from a source, frames a second.
 UNKNOWN_RATE, HIGHEST_RATE = Fraction(25), 60
+#: How many times the clip's size detection sees at most.
+MOST_DETAIL = 3
 #: A clip this many seconds shorter than the container promised, from a file that ffmpeg complained about, is cut off.
 MISSING_TOLERANCE = 0.25
 
@@ -52,12 +54,22 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The clip (``.mkv``), its sound (``.mka``, 0 bytes for none), a film to look at (``.mp4``) and its placement."""
+    """What ingest writes.
+
+    Attributes:
+        clip: ``.mkv``, without loss.
+        audio: its sound, ``.mka``; 0 bytes if there is none.
+        preview: a film to look at, ``.mp4``.
+        placement: how the clip lies in the source, ``.json``.
+        detail: the film at two or three times the clip's size, for detection, ``.mp4``; 0 bytes if the source has no more
+            detail than the clip.
+    """
 
     clip: Path
     audio: Path | None = None
     preview: Path | None = None
     placement: Path | None = None
+    detail: Path | None = None
 
 
 class _DecodingError(Exception):
@@ -121,16 +133,22 @@ def _command(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestS
     # One second more than allowed, so that a source of unknown length that is too long is noticed.
     reading = [*LOCAL_FILE, *trim_options(trim, settings.max_seconds + 1), "-threads", str(threads)]
     command = ffmpeg_command("-nostats", "-progress", "pipe:1", *reading, "-i", source.path.absolute())
-    picture = f"[0:{source.video}]{chain}"
+    graph = f"[0:{source.video}]{chain}"
     if outputs.preview is None:
-        command += ["-filter_complex", f"{picture}[clip]"]
+        graph += "[clip]"
     else:
-        command += ["-filter_complex", f"{picture},split[clip][look];[look]pad=ceil(iw/2)*2:ceil(ih/2)*2[even]"]
+        graph += ",split[clip][look];[look]pad=ceil(iw/2)*2:ceil(ih/2)*2[even]"
+    if outputs.detail is not None:
+        larger = filter_chain(source, inputs.window, detailed(settings, source, inputs.window), fields)
+        graph += f";[0:{source.video}]{larger}[detail]"
     clip = [*LOSSLESS, "-pix_fmt", "bgr0", "-threads", str(threads), *REPRODUCIBLE, *provenance("color")]
-    command += ["-map", "[clip]", *limit, *clip, str(outputs.clip.absolute())]
+    command += ["-filter_complex", graph, "-map", "[clip]", *limit, *clip, str(outputs.clip.absolute())]
     if outputs.preview is not None:
         command += ["-map", "[even]", *limit, *VIEWING, *REPRODUCIBLE, *provenance("color")]
         command.append(str(outputs.preview.absolute()))
+    if outputs.detail is not None:
+        command += ["-map", "[detail]", *limit, *VIEWING, "-preset", "veryfast", "-crf", "12", *REPRODUCIBLE]
+        command += [*provenance("color"), str(outputs.detail.absolute())]
     return command
 
 
@@ -142,6 +160,15 @@ def with_rate(settings: IngestSettings, source: Source) -> IngestSettings:
     while rate > HIGHEST_RATE:
         rate = rate / 2
     return settings.model_copy(update={"fps": float(rate)})
+
+
+def detailed(settings: IngestSettings, source: Source, window: Window) -> IngestSettings:
+    """Return the settings of a film with the source's detail: the clip's size, or twice or three times that."""
+    shown = window.turn.apply(source)
+    width, height = (window.crop.width, window.crop.height) if window.crop else (shown.width, shown.height)
+    clip = fit_inside(width, height, shown.pixel_aspect, settings.height, settings.width)
+    times = min(max(1, round(height / clip.inner[1] + 0.25)), MOST_DETAIL)
+    return settings.model_copy(update={"height": times * clip.outer[1], "width": times * clip.outer[0]})
 
 
 def _expected(source: Source, trim: Trim, settings: IngestSettings) -> int | None:
@@ -224,7 +251,10 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
     with ExitStack() as files:
         clip = files.enter_context(atomic(outputs.clip))
         preview = files.enter_context(atomic(outputs.preview)) if outputs.preview else None
-        frames = _write_pictures(source, inputs, Outputs(clip, preview=preview), settings, threads)
+        detail = files.enter_context(atomic(outputs.detail)) if outputs.detail else None
+        more = detailed(settings, source, inputs.window).height > settings.height
+        written = Outputs(clip, preview=preview, detail=detail if more else None)
+        frames = _write_pictures(source, inputs, written, settings, threads)
         if outputs.audio:
             write_sound(source, inputs.window.trim, files.enter_context(atomic(outputs.audio)))
     if outputs.placement:

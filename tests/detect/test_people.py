@@ -5,6 +5,7 @@ import pytest
 
 from diffsign.config.detect import DetectSettings
 from diffsign.detect.stage import detect_clip, frames_with
+from diffsign.errors import DiffSignError
 from diffsign.records.clip import iter_clip, write_clip
 from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 from tests.workflow.conftest import ROOT
@@ -47,3 +48,20 @@ def test_hands_that_are_never_seen_are_a_warning(pictures, tmp_path, caplog):
     assert frames_with(found)["body"] == 6
     assert not found.confidence[:, LEFT_HAND].any() and not found.confidence[:, RIGHT_HAND].any()
     assert "left hand was never found" in caplog.text and "right hand was never found" in caplog.text
+
+
+def test_points_found_in_detail_are_in_pixels_of_the_clip(pictures, alone, tmp_path):
+    clip, detail, empty, other = (tmp_path / name for name in ("clip.mkv", "detail.mp4", "empty.mp4", "other.mp4"))
+    write_clip(clip, pictures[:, ::2, ::2].copy(), 24)
+    write_clip(detail, pictures, 24)
+    write_clip(other, pictures[:4], 24)
+    empty.touch()
+    found = detect_clip(clip, DetectSettings(), detail=detail)
+    assert (found.width, found.height) == (256, 256)
+    both = (found.confidence > 0.5) & (alone.confidence > 0.5)
+    assert np.median(np.linalg.norm(2 * found.xy - alone.xy, axis=-1)[both]) < 1.5
+    np.testing.assert_array_equal(
+        detect_clip(clip, DetectSettings(), detail=empty).points, detect_clip(clip, DetectSettings()).points
+    )
+    with pytest.raises(DiffSignError, match="4 frames"):
+        detect_clip(clip, DetectSettings(), detail=other)
