@@ -62,9 +62,12 @@ rule detect:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 30),
     params:
+        detail=lambda wildcards, input: (
+            ["--detail", input.detail] if input.get("detail") else []
+        ),
         settings=lambda wildcards: video(wildcards).detect_flags(),
     shell:
-        "python -m diffsign detect {input.clip:q} {output.keypoints:q} --detail {input.detail:q}"
+        "python -m diffsign detect {input.clip:q} {output.keypoints:q} {params.detail:q}"
         " --preview {output.preview:q} --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
