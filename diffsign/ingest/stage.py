@@ -61,8 +61,8 @@ class Outputs:
         audio: its sound, ``.mka``; 0 bytes if there is none.
         preview: a film to look at, ``.mp4``.
         placement: how the clip lies in the source, ``.json``.
-        detail: the film at two or three times the clip's size, for detection, ``.mp4``; 0 bytes if the source has no more
-            detail than the clip.
+        detail: the film at two or three times the clip's size, for detection, ``.mp4``; 0 bytes if the source has no
+            more detail than the clip.
     """
 
     clip: Path
