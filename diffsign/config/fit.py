@@ -33,6 +33,9 @@ class StageSettings(Settings):
         10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
     )
     hand_depth: float = Field(6.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
+    hidden: float = Field(
+        0.3, ge=0, description="Weight that keeps a hand that is not seen out of the picture, per point of its outline."
+    )
     limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
     temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
 

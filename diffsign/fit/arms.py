@@ -12,13 +12,17 @@ import numpy as np
 from diffsign.fit.problem import Problem
 from diffsign.fit.state import State
 from diffsign.fit.targets import BONES, Targets
-from diffsign.fit.unseen import interpolate_shots, steps_between
+from diffsign.fit.unseen import interpolate_shots, shots, steps_between
 from diffsign.geometry.paths import cheapest_path
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.keypoints import NAMES
 
 #: Collar, shoulder, elbow, wrist, which way the resting arm points along x.
 CHAINS = {"left": (13, 16, 18, 20, 1.0), "right": (14, 17, 19, 21, -1.0)}
+#: Rotation vectors of the left shoulder and elbow of an arm that hangs.
+HANGING = ((0.0, -0.1, -1.3), (0.0, -0.3, 0.0))
+#: An arm that is unknown for so many frames before and after hangs, or lies in the lap.
+REST_AFTER = 8
 #: Cost of a radian between a candidate and the detector's direction, and between neighbouring frames.
 GUESS_COST, CHANGE_COST = 8.0, 4.0
 #: Below this sine of the elbow's bend its plane says nothing about the upper arm's twist.
@@ -31,10 +35,13 @@ def initialise_arms(problem: Problem, state: State) -> State:
     posed = problem.pose(state)
     for side, (collar, shoulder, elbow, _, sign) in CHAINS.items():
         names = [NAMES.index(f"{side}_{joint}") for joint in ("shoulder", "elbow", "wrist")]
-        seen = (problem.targets.weight[:, names] > 0).all(1)
-        if not seen.any():
+        known = (problem.targets.weight[:, names] > 0).all(1)
+        arm = [shoulder, elbow]
+        resting = far_from(known, problem.targets.starts)
+        rotations[np.ix_(resting, arm)] = rotvec_to_rotmat(np.array(HANGING) * [1.0, sign, sign])
+        if not known.any():
             continue
-        frames = np.flatnonzero(seen)
+        frames = np.flatnonzero(known)
         directions, penalty = candidates(problem, state, side, names, frames)
         parent = posed.rotations[frames, collar][:, None]
         inner = np.swapaxes(parent, -1, -2) @ directions.swapaxes(-1, -2)
@@ -44,9 +51,19 @@ def initialise_arms(problem: Problem, state: State) -> State:
         path = steady_path(cost, directions.reshape(*directions.shape[:2], 6), steps)
         rows = np.arange(len(frames))
         rotations[frames, shoulder], rotations[frames, elbow] = shoulders[rows, path], elbows[rows, path]
-        arm = [shoulder, elbow]
-        rotations[:, arm] = interpolate_shots(rotations[:, arm], seen, problem.targets.starts)
+        rotations[:, arm] = interpolate_shots(rotations[:, arm], known | resting, problem.targets.starts)
     return State(rotations, state.transl, state.expression, state.betas, state.log_focal)
+
+
+def far_from(known: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return (T,) bool, the frames that are far from any frame of their shot that is ``known`` (T,)."""
+    out = np.zeros(len(known), dtype=bool)
+    for start, stop in shots(starts):
+        at = np.flatnonzero(known[start:stop])
+        frames = np.arange(stop - start)
+        nearest = np.abs(frames[:, None] - at).min(1) if len(at) else np.full(len(frames), len(frames) + REST_AFTER)
+        out[start:stop] = nearest >= REST_AFTER
+    return out
 
 
 def candidates(

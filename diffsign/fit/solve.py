@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import linalg
 
 from diffsign.config.fit import StageSettings
 from diffsign.fit.objective import Equations, frame_values, linearise, value
 from diffsign.fit.problem import Problem
 from diffsign.fit.state import State, Variables, moved
+from diffsign.fit.terms.time import TRUNK_JOINTS
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +78,68 @@ def _times_blocks(equations: Equations, variables: Variables, diagonal: np.ndarr
     return out
 
 
+class Preconditioner:
+    """The frames' matrix without most of its couplings in time, inverted exactly.
+
+    Couplings are weak beside the frames' own blocks, but for the trunk, which hardly moves: its parameters are solved
+    across time, by a banded Cholesky decomposition of their Schur complements.
+
+    Args:
+        diagonal: (T, P, P) blocks, damped.
+        equations: for the couplings.
+        variables: the parameters that move.
+
+    Raises:
+        numpy.linalg.LinAlgError: if a block is singular.
+    """
+
+    def __init__(self, diagonal: np.ndarray, equations: Equations, variables: Variables) -> None:
+        self.inverse = inverses(diagonal)
+        triples = steady_triples(variables)
+        self.steady = (3 * triples[:, None] + np.arange(3)).ravel()
+        self.coupled = bool(equations.next1.any()) and len(triples) > 0
+        if not self.coupled:
+            return
+        count = len(self.steady)
+        self.complement = np.linalg.inv(self.inverse[:, self.steady[:, None], self.steady])
+        frames = len(diagonal)
+        banded = np.zeros((3 * count, frames * count))
+        row, column = np.tril_indices(count)
+        at = count * np.arange(frames)[:, None]
+        banded[row - column, at + column] = self.complement[:, row, column]
+        # The couplings are 3 × 3 tiles on the diagonals of their blocks.
+        tile = 3 * np.arange(len(triples))[:, None, None]
+        row, column = (tile + np.arange(3)[:, None] + np.zeros(3, int)), (tile + np.arange(3) + np.zeros((3, 1), int))
+        for gap, entries in ((1, equations.next1), (2, equations.next2)):
+            tiles = entries[:, : 9 * variables.triples].reshape(len(entries), variables.triples, 3, 3)[:, triples]
+            banded[gap * count + row - column, at[: len(entries), :, None, None] + column] = tiles
+        self.factor = linalg.cholesky_banded(banded, lower=True, overwrite_ab=True, check_finite=False)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Solve for right-hand sides (T, P, k)."""
+        out = self.inverse @ values
+        if not self.coupled or not values.size:
+            return out
+        part = out[:, self.steady]
+        side = self.complement @ part
+        solved = linalg.cho_solve_banded((self.factor, True), side.reshape(-1, side.shape[-1]), check_finite=False)
+        return out + self.inverse[:, :, self.steady] @ (self.complement @ (solved.reshape(part.shape) - part))
+
+
+def steady_triples(variables: Variables) -> np.ndarray:
+    """Return where trunk and translation are among the frame's triples."""
+    slots = variables.slots[np.array(TRUNK_JOINTS)]
+    moves = [len(variables.joints)] if variables.translates else []
+    return np.array([*slots[slots >= 0], *moves], dtype=int)
+
+
 def solve_step(
     equations: Equations, variables: Variables, damping: float, tolerance: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the damped Gauss-Newton step of the frames (T, P) and of the shared parameters (S,).
 
-    Conjugate gradients, preconditioned by the exact solution of the same equations without couplings in time:
-    inverses of the frames' blocks and the Schur complement of what they share.
+    Conjugate gradients, preconditioned by the exact solution of the same equations without most couplings in time
+    (:class:`Preconditioner`) and the Schur complement of what the frames share.
 
     Raises:
         numpy.linalg.LinAlgError: if a block is singular.
@@ -94,12 +151,12 @@ def solve_step(
     diagonal[:, on, on] = diagonal[:, on, on] * (1 + damping) + FLOOR
     shared = equations.shared + np.diag(damping * np.diag(equations.shared) + FLOOR)
     mixed = equations.mixed
-    inverse = inverses(diagonal)
-    across = inverse @ mixed
-    schur = np.linalg.inv(shared - np.sum(np.swapaxes(mixed, 1, 2) @ across, axis=0)) if count else shared
+    solve = Preconditioner(diagonal, equations, variables)
+    across = solve(mixed)
+    schur = np.linalg.inv(shared - np.einsum("tps,tpq->sq", mixed, across, optimize=True)) if count else shared
 
     def precondition(f: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inner = (inverse @ f[..., None])[..., 0]
+        inner = solve(f[..., None])[..., 0]
         common = schur @ (s - np.einsum("tps,tp->s", mixed, inner))
         return inner - across @ common, common
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from diffsign.records.keypoints import NAMES, Keypoints
 IGNORED = ("neck", "mid_hip", "right_hip", "left_hip")
 #: The contour slides over the face as the head turns, so it is no fixed point of the mesh.
 CONTOUR = slice(kp.FACE.start, kp.FACE.start + 17)
+#: Joints of the arms that pull from outside the picture as well: an arm that leaves the picture goes somewhere.
+ARMS = np.isin(NAMES, [f"{side}_{joint}" for side in ("left", "right") for joint in ("elbow", "wrist")])
+#: Most confidence of a point outside the picture, where a detector guesses.
+OUTSIDE = 0.3
+#: A wrist nearer to an edge than this, in heights of the picture, may have its hand beyond it.
+EDGE = 0.04
+#: How far outside, in sides of the picture, a guess is worth anything.
+FARTHEST = 0.5
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
 #: Metres beyond which no point of a body lies from its part's origin.
@@ -42,6 +50,7 @@ class Targets:
         weight: (T, 137) confidence times trust in the detector, 0 where a point does not pull.
         direction: (T, M, 3) unit vectors in world axes along :data:`BONES`.
         direction_weight: (T, M) confidence.
+        hidden: (T, 2) bool, left and right hands that are not in the picture, as far as anybody can tell.
         starts: (T,) bool, frames that have nothing to do with the one before them: a shot begins.
     """
 
@@ -49,6 +58,7 @@ class Targets:
     weight: np.ndarray
     direction: np.ndarray
     direction_weight: np.ndarray
+    hidden: np.ndarray
     starts: np.ndarray
 
     def __len__(self) -> int:
@@ -61,17 +71,14 @@ class Targets:
 
     def window(self, start: int, stop: int) -> Targets:
         """Return the targets of frames ``start`` to ``stop``."""
-        cut = slice(start, stop)
-        return Targets(
-            self.xy[cut], self.weight[cut], self.direction[cut], self.direction_weight[cut], self.starts[cut]
-        )
+        return self._rows(slice(start, stop))
 
     def frames(self, chosen: np.ndarray) -> Targets:
         """Return the targets of single frames (n,), no longer joined in time."""
-        alone = np.ones(len(chosen), dtype=bool)
-        return Targets(
-            self.xy[chosen], self.weight[chosen], self.direction[chosen], self.direction_weight[chosen], alone
-        )
+        return replace(self._rows(chosen), starts=np.ones(len(chosen), dtype=bool))
+
+    def _rows(self, rows: slice | np.ndarray) -> Targets:
+        return Targets(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def find_targets(
@@ -92,8 +99,10 @@ def find_targets(
     margin = 0.02 * max(keypoints.width, keypoints.height)
     size = np.array([keypoints.width, keypoints.height])
     inside = np.all((xy >= -margin) & (xy <= size + margin), axis=-1)
-    seen = finite & inside & (confidence >= max(min_confidence, 1e-6))
-    weight = np.where(seen, np.clip(confidence, 0, 1) * trust, 0.0)
+    near = np.all((xy >= -FARTHEST * size) & (xy <= (1 + FARTHEST) * size), axis=-1)
+    seen = finite & (inside | (ARMS & near)) & (confidence >= max(min_confidence, 1e-6))
+    confidence = np.where(inside, np.clip(confidence, 0, 1), np.clip(confidence, 0, OUTSIDE))
+    weight = np.where(seen, confidence * trust, 0.0)
     for name in IGNORED:
         weight[:, NAMES.index(name)] = 0
     weight[:, CONTOUR] = 0
@@ -111,4 +120,25 @@ def find_targets(
         # A hand's own 3D is kept only where the hand is seen in the picture.
         shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
         direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
-    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, starts)
+    hidden = hidden_hands(xy, weight, size)
+    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, hidden, starts)
+
+
+def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return (T, 2) bool, which hands are not in the picture, as far as anybody can tell.
+
+    A hand that was not found is beyond an edge, unless the wrist of its arm is seen well inside: then it is blurred, or
+    body or other hand are before it.
+
+    Args:
+        xy: (T, 137, 2) pixels.
+        weight: (T, 137) of the points that pull.
+        size: (2,) of the picture.
+    """
+    out = []
+    for side, hand in (("left", kp.LEFT_HAND), ("right", kp.RIGHT_HAND)):
+        wrist = NAMES.index(f"{side}_wrist")
+        margin = EDGE * size[1]
+        inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
+        out.append(~(weight[:, hand] > 0).any(1) & ~(inside & (weight[:, wrist] > 0)))
+    return np.stack(out, axis=1)

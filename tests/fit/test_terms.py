@@ -45,6 +45,7 @@ def problem():
         rng.uniform(0, 1, (FRAMES, 137)),
         direction,
         rng.uniform(0, 1, direction.shape[:2]),
+        np.ones((FRAMES, 2), dtype=bool),
         np.arange(FRAMES) == 0,
     )
     view = View(np.array([256.0, 256.0]), LOOK_ALONG_MINUS_Z, 0.512, 650.0, 0.3)

@@ -18,6 +18,7 @@ from diffsign.fit.terms.body import Bending, BodyPrior, L2Prior, MixturePrior, U
 from diffsign.fit.terms.contacts import Interpenetration
 from diffsign.fit.terms.face import Expression, Eyes, Jaw
 from diffsign.fit.terms.hands import FingerHabit, FingerLimits
+from diffsign.fit.terms.hidden import HiddenHand
 from diffsign.fit.terms.points import BoneDirection, ImageDistance
 from diffsign.fit.terms.shared import FocalLength, Shape
 from diffsign.fit.terms.time import Acceleration
@@ -59,6 +60,7 @@ def all_terms(settings: FitSettings, rest: np.ndarray, fps: float) -> Terms:
     frames: tuple[Term, ...] = (
         ImageDistance(settings.robust_scale),
         BoneDirection(),
+        HiddenHand(),
         Interpenetration(),
         body,
         bending,

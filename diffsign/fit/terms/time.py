@@ -10,9 +10,19 @@ from diffsign.config.fit import StageSettings
 from diffsign.fit.problem import Evaluation
 from diffsign.fit.state import Variables
 from diffsign.geometry.rotations import inverse_right_jacobian
+from diffsign.geometry.skeleton import JOINTS
 
 #: Metres that weigh in time like a radian.
 TRANSLATION_UNIT = 0.1
+#: Pelvis, spine and collars.
+TRUNK_JOINTS = (0, 3, 6, 9, 13, 14)
+#: How much steadier than the arms a trunk is: it rests, mostly, so it moves only as far as the picture proves. The
+#: picture proves least about depth: pitch moves the shoulders to and fro, yaw one of them, roll none.
+STEADY = np.ones((len(JOINTS), 3))
+STEADY[[0, 3, 6, 9]] = 60.0
+STEADY[[13, 14]] = 20.0
+#: The same for the translation: across, up, in depth.
+STEADY_TRANSLATION = np.array([60.0, 60.0, 60.0])
 #: Second differences: what the three frames count.
 SECOND = (1.0, -2.0, 1.0)
 
@@ -33,8 +43,8 @@ class Acceleration:
 
     def residuals(self, at: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rotations (T − 2, 55, 3), translations (T − 2, 3) and expressions (T − 2, E)."""
-        transl = np.diff(at.state.transl, n=2, axis=0) / TRANSLATION_UNIT
-        return np.diff(at.velocity, axis=0), transl, np.diff(at.state.expression, n=2, axis=0)
+        transl = np.diff(at.state.transl, n=2, axis=0) / TRANSLATION_UNIT * STEADY_TRANSLATION
+        return np.diff(at.velocity, axis=0) * STEADY, transl, np.diff(at.state.expression, n=2, axis=0)
 
     def cost(self, at: Evaluation, stage: StageSettings) -> float:
         """Return the term's value."""
@@ -49,9 +59,10 @@ class Acceleration:
         frames = len(at.state.transl)
         velocity = at.velocity[:, variables.joints]
         forward, backward = inverse_right_jacobian(velocity), inverse_right_jacobian(-velocity)
-        rotations = [backward[:-1], -forward[:-1] - backward[1:], forward[1:]]
+        steady = STEADY[variables.joints][:, :, None]
+        rotations = [steady * step for step in (backward[:-1], -forward[:-1] - backward[1:], forward[1:])]
         shape = (frames - 2, int(variables.translates), 3, 3)
-        transl = [np.broadcast_to(factor * np.eye(3) / TRANSLATION_UNIT, shape) for factor in SECOND]
+        transl = [np.broadcast_to(factor * np.diag(STEADY_TRANSLATION) / TRANSLATION_UNIT, shape) for factor in SECOND]
         return np.stack([np.concatenate(pair, axis=1) for pair in zip(rotations, transl, strict=True)])
 
     def add(

@@ -1,0 +1,70 @@
+"""Hands and arms that leave the picture stay out of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from phrases import FOCAL, SIZE, phrase, points, seen
+from puppet import puppet
+
+from diffsign.config.fit import FitSettings
+from diffsign.fit.motion import fit_motion
+from diffsign.fit.targets import OUTSIDE, find_targets
+from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
+from diffsign.records.keypoints import LEFT_HAND, NAMES, RIGHT_HAND
+
+ELBOW, WRIST = NAMES.index("left_elbow"), NAMES.index("left_wrist")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return puppet()
+
+
+@pytest.fixture(scope="module")
+def lowered(model):
+    """The left arm hangs: the picture ends above its wrist."""
+    truth = phrase(model, 8)
+    pose = truth.full_pose
+    pose[:, [16, 18, 20]] = [[0, 0, -1.35], [0, -0.2, 0], [0, 0, 0]]
+    return truth.with_pose(pose, transl=truth.transl - np.float32([0, 0.2, 0]))
+
+
+def detected(model, motion, wrist: bool):
+    """What is seen of it: no hand, and of the wrist outside the picture a guess, if anything."""
+    keypoints = seen(model, motion)
+    flat, world = keypoints.points.copy(), keypoints.world.copy()
+    flat[:, LEFT_HAND], world[:, LEFT_HAND] = 0, 0
+    flat[:, WRIST, 2] = OUTSIDE if wrist else 0
+    world[:, WRIST, 3] = OUTSIDE if wrist else 0
+    assert (keypoints.points[:, WRIST, 1] > SIZE).all()
+    return keypoints.with_points(flat, world=world)
+
+
+@pytest.mark.parametrize("wrist", [True, False])
+def test_a_hand_below_the_picture_is_not_shown(model, lowered, wrist):
+    motion, _ = fit_motion(detected(model, lowered, wrist), model, FitSettings(focal_length=FOCAL))
+    pixels = motion.camera.project(points(model, motion))
+    assert (pixels[:, LEFT_HAND, 1] > SIZE).mean() > 0.9
+    assert not motion.seen[:, 1].any()
+
+
+def targets_of(keypoints):
+    starts = np.arange(len(keypoints)) == 0
+    return find_targets(keypoints, LOOK_ALONG_MINUS_Z, 0.1, starts, np.ones(len(NAMES)))
+
+
+def test_arms_pull_from_outside_the_picture_but_weakly(model, lowered):
+    keypoints = seen(model, lowered)
+    targets = targets_of(keypoints)
+    assert np.all(targets.weight[:, WRIST] == pytest.approx(OUTSIDE)) and np.all(targets.weight[:, ELBOW] == 1)
+    assert np.all(targets.weight[:, LEFT_HAND][keypoints.points[:, LEFT_HAND, 1] > 1.03 * SIZE] == 0)
+
+
+def test_a_hand_is_hidden_unless_its_wrist_is_well_inside(model, lowered):
+    below = targets_of(detected(model, lowered, True))
+    assert below.hidden[:, 0].all() and not below.hidden[:, 1].any()
+    inside = seen(model, phrase(model, 4))
+    blurred = inside.points.copy()
+    blurred[:, RIGHT_HAND] = 0
+    assert not targets_of(inside.with_points(blurred)).hidden.any()
