@@ -11,11 +11,14 @@ from diffsign.config.smooth import SmoothSettings
 from diffsign.geometry.rotations import interpolate_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.motion import Motion
 from diffsign.smooth.filters import filter_rotations, filter_values, interpolate_values
+from diffsign.smooth.limbs import filter_limbs
 
 #: Joints of SMPL-X's order that move as a group: trunk, arms and legs; jaw and eyes; wrists and fingers.
 FACE_JOINTS = np.array([22, 23, 24])
 HAND_JOINTS = np.array([20, 21, *range(25, 55)])
 BODY_JOINTS = np.setdiff1d(np.arange(55), np.concatenate([FACE_JOINTS, HAND_JOINTS]))
+#: Frames of a long shot that are filtered together.
+BLOCK = 192
 #: A residual below this share of the picture's height is never bad, however steady the rest of the clip.
 GOOD_RESIDUAL = 0.004
 
@@ -63,12 +66,17 @@ def smooth_motion(motion: Motion, settings: SmoothSettings) -> tuple[Motion, Smo
     for start, stop in itertools.pairwise(edges):
         shot = slice(int(start), int(stop))
         known = good[shot]
-        turned = interpolate_rotations(rotations[shot], known)
-        groups = ((BODY_JOINTS, settings.body_cutoff), (HAND_JOINTS, settings.hand_cutoff))
-        for joints, cutoff in (*groups, (FACE_JOINTS, settings.face_cutoff)):
-            rotations[shot.start : shot.stop, joints] = filter_rotations(turned[:, joints], cutoff, motion.fps)
-        transl[shot] = filter_values(interpolate_values(transl[shot], known), settings.body_cutoff, motion.fps)
-        expression[shot] = filter_values(interpolate_values(expression[shot], known), settings.face_cutoff, motion.fps)
+        pose = interpolate_rotations(rotations[shot], known)
+        place, face = interpolate_values(transl[shot], known), interpolate_values(expression[shot], known)
+        if settings.is_adaptive:
+            limbs, transl[shot] = filter_blocks(pose, place, motion.seen[shot] & known[:, None], settings, motion.fps)
+        else:
+            limbs, transl[shot] = pose.copy(), filter_values(place, settings.body_cutoff, motion.fps)
+            for joints, cutoff in ((BODY_JOINTS, settings.body_cutoff), (HAND_JOINTS, settings.hand_cutoff)):
+                limbs[:, joints] = filter_rotations(pose[:, joints], cutoff, motion.fps)
+        limbs[:, FACE_JOINTS] = filter_rotations(pose[:, FACE_JOINTS], settings.face_cutoff, motion.fps)
+        rotations[shot] = limbs
+        expression[shot] = filter_values(face, settings.face_cutoff, motion.fps)
     smoothed = motion.with_pose(
         rotmat_to_rotvec(rotations),
         transl=transl.astype(np.float32),
@@ -77,3 +85,19 @@ def smooth_motion(motion: Motion, settings: SmoothSettings) -> tuple[Motion, Smo
         valid=good,
     )
     return smoothed, SmoothReport(tuple(int(t) for t in np.flatnonzero(~good)), len(edges) - 1)
+
+
+def filter_blocks(
+    rotations: np.ndarray, transl: np.ndarray, seen: np.ndarray, settings: SmoothSettings, fps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filter the limbs of a shot, a long one block after block, each with enough of its neighbours around it."""
+    frames, reach = len(transl), int(np.ceil(2 * fps / settings.hold_cutoff))
+    out, moved = rotations.copy(), transl.copy()
+    for start in range(0, frames, BLOCK):
+        stop = min(frames, start + BLOCK)
+        first, last = max(0, start - reach), min(frames, stop + reach)
+        part = slice(first, last)
+        filtered, shifted = filter_limbs(rotations[part], transl[part], seen[part], settings, fps)
+        kept = slice(start - first, stop - first)
+        out[start:stop], moved[start:stop] = filtered[kept], shifted[kept]
+    return out, moved

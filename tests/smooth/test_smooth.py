@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from diffsign.config.smooth import SmoothSettings
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.kinematics import world_rotations
 from diffsign.geometry.rotations import interpolate_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.records.motion import Motion
+from diffsign.smooth import limbs
 from diffsign.smooth.filters import filter_rotations, filter_values, window_weights
-from diffsign.smooth.motion import smooth_motion
+from diffsign.smooth.motion import BLOCK, smooth_motion
 
 FPS = 24.0
 
@@ -119,3 +123,66 @@ def test_cutoff_of_zero_changes_nothing():
     noisy = motion(8).with_pose(0.5 * rng.standard_normal((8, 55, 3)))
     smoothed, _ = smooth_motion(noisy, SmoothSettings(body_cutoff=0, hand_cutoff=0, face_cutoff=0))
     assert np.allclose(smoothed.full_pose, noisy.full_pose, atol=1e-6)
+
+
+def signing(frames: int, elbow: np.ndarray) -> Motion:
+    """A motion whose right arm is before the body and bends at the elbow by the angles (T,)."""
+    steady = motion(frames)
+    pose = steady.full_pose
+    pose[:, 17], pose[:, 19, 1] = [0, 0.3, 1.0], elbow
+    return steady.with_pose(pose, transl=steady.transl + np.float32([0, -0.4, -1.6]))
+
+
+def wrist(motion: Motion) -> np.ndarray:
+    """Return the right wrist (T, 3) in metres, of an arm of usual length."""
+    rotations = rotvec_to_rotmat(motion.full_pose.astype(float))
+    world = world_rotations(rotations)
+    arm = limbs.ARMS[1]
+    return arm.shoulder(world, motion.transl.astype(float)) + arm.outline(world[:, list(arm.joints)])[:, 0]
+
+
+def test_a_stroke_stays_where_it_was_fitted():
+    """A tenth of a second from rest to rest: flattened by a fixed filter, kept by the adaptive one."""
+    t = np.arange(36) / FPS
+    stroke = signing(36, 1.0 + 0.8 * np.clip((t - 0.7) / 0.1, 0, 1))
+    kept, flattened = (smooth_motion(stroke, SmoothSettings(method=method))[0] for method in ("adaptive", "fixed"))
+    real = wrist(stroke)
+    peak = np.linalg.norm(np.diff(real, axis=0), axis=-1).max()
+    ratio = [np.linalg.norm(np.diff(wrist(m), axis=0), axis=-1).max() / peak for m in (kept, flattened)]
+    assert ratio[0] > 0.95 > 0.8 > ratio[1]
+    assert np.linalg.norm(wrist(kept) - real, axis=-1).max() < 0.003
+
+
+def test_a_held_hand_stops_trembling():
+    rng = np.random.default_rng(0)
+    held = signing(48, np.full(48, 1.2))
+    pose = held.full_pose + (0.001 * rng.standard_normal((48, 55, 3))).astype(np.float32)
+    smoothed, _ = smooth_motion(held.with_pose(pose), SmoothSettings())
+    tremble = [np.abs(np.diff(wrist(m), n=2, axis=0)).mean() for m in (held.with_pose(pose), smoothed)]
+    assert tremble[1] < 0.3 * tremble[0]
+
+
+def test_a_trunk_that_is_steadied_leaves_the_hands_where_they_were():
+    rng = np.random.default_rng(1)
+    t = np.arange(48) / FPS
+    moving = signing(48, 1.2 + 0.5 * np.sin(2 * np.pi * 1.5 * t))
+    swaying = replace(moving, transl=moving.transl + (0.002 * rng.standard_normal((48, 3))).astype(np.float32))
+    smoothed, _ = smooth_motion(swaying, SmoothSettings())
+    assert np.diff(smoothed.transl, n=2, axis=0).std() < 0.5 * np.diff(swaying.transl, n=2, axis=0).std()
+    assert np.linalg.norm(wrist(smoothed) - wrist(swaying), axis=-1)[1:-1].mean() < 0.0015
+
+
+def test_a_cut_off_of_before_still_means_a_fixed_filter():
+    assert SmoothSettings().is_adaptive and SmoothSettings(body_cutoff=6, method="adaptive").is_adaptive
+    assert not SmoothSettings(body_cutoff=6).is_adaptive and not SmoothSettings(hand_cutoff=0).is_adaptive
+
+
+def test_long_shots_are_filtered_in_blocks_without_a_seam():
+    rng = np.random.default_rng(2)
+    frames = 2 * BLOCK + 10
+    long = signing(frames, 1.2 + 0.3 * np.sin(2 * np.pi * 0.5 * np.arange(frames) / FPS))
+    pose = long.full_pose + (0.001 * rng.standard_normal((frames, 55, 3))).astype(np.float32)
+    step = np.linalg.norm(
+        np.diff(wrist(smooth_motion(long.with_pose(pose), SmoothSettings())[0]), n=2, axis=0), axis=-1
+    )
+    assert step[BLOCK - 3 : BLOCK + 2].max() < 3 * np.median(step)
