@@ -38,7 +38,7 @@ def initialise_arms(problem: Problem, state: State) -> State:
         known = (problem.targets.weight[:, names] > 0).all(1)
         arm = [shoulder, elbow]
         resting = far_from(known, problem.targets.starts)
-        rotations[np.ix_(resting, arm)] = rotvec_to_rotmat(np.array(HANGING) * [1.0, sign, sign])
+        rotations[np.flatnonzero(resting)[:, None], arm] = rotvec_to_rotmat(np.array(HANGING) * [1.0, sign, sign])
         if not known.any():
             continue
         frames = np.flatnonzero(known)
