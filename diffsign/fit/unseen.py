@@ -16,6 +16,10 @@ from diffsign.records.keypoints import Change, Keypoints
 
 #: A part is seen when so much is seen of what the clip shows of it in its better frames.
 SHARE = 1 / 3
+#: A part whose middle point is fitted so many palms off is not where it was detected.
+MISSED = 0.35
+#: A hand so many palms from the wrist of its arm is another's, or none.
+OFF_ARM = 1.2
 #: A hand unseen for longer (seconds) relaxes, by the prior; before that it goes from one handshape to the next.
 LONGEST = 1.0
 
@@ -28,6 +32,43 @@ def parts_seen(keypoints: Keypoints, weight: np.ndarray) -> np.ndarray:
         count = real[:, part].sum(1)
         seen.append(count >= max(1.0, SHARE * np.quantile(count, 0.9)))
     return np.stack(seen, axis=1)
+
+
+def parts_explained(error: np.ndarray, weight: np.ndarray, palm: np.ndarray) -> np.ndarray:
+    """Return (T, 4) bool, whether the fit lies on the points of body, left hand, right hand and face.
+
+    Each part is judged by its own points: the middle one of those that pull is within :data:`MISSED` palms. A hand must
+    also hang on its arm: its wrist is within a palm of the body's, where both were detected.
+
+    Args:
+        error: (T, 137) pixels between fitted and detected points.
+        weight: (T, 137) of the points, 0 where there is none.
+        palm: (T, 2) pixels of the left and the right palm.
+    """
+    largest = palm.max(1)
+    good = []
+    for part, size in ((kp.BODY, largest), (kp.LEFT_HAND, palm[:, 0]), (kp.RIGHT_HAND, palm[:, 1]), (kp.FACE, largest)):
+        used = np.where(weight[:, part] > 0, error[:, part], np.nan)
+        known = np.isfinite(used).any(1)
+        middle = np.nanmedian(np.where(known[:, None], used, 0.0), axis=1)
+        good.append(middle <= MISSED * size)
+    return np.stack(good, axis=1)
+
+
+def hands_on_arms(xy: np.ndarray, weight: np.ndarray, palm: np.ndarray) -> np.ndarray:
+    """Return (T, 4) bool, False where a detected hand is not at the wrist that was detected of its arm.
+
+    Args:
+        xy: (T, 137, 2) detected points, pixels.
+        weight: (T, 137) of the points, 0 where there is none.
+        palm: (T, 2) pixels of the left and the right palm.
+    """
+    good = np.ones((len(xy), 4), dtype=bool)
+    for hand, (side, part) in enumerate((("left", kp.LEFT_HAND), ("right", kp.RIGHT_HAND))):
+        ends = [kp.NAMES.index(f"{side}_wrist"), part.start]
+        apart = np.linalg.norm(xy[:, ends[0]] - xy[:, ends[1]], axis=-1)
+        good[:, 1 + hand] = ~((weight[:, ends] > 0).all(1) & (apart > OFF_ARM * palm[:, hand]))
+    return good
 
 
 def interpolate_shots(rotations: np.ndarray, known: np.ndarray, starts: np.ndarray) -> np.ndarray:
