@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from scipy.ndimage import binary_dilation, binary_opening
 
 from diffsign.records import keypoints as kp
 from diffsign.records.keypoints import NAMES, Keypoints
@@ -19,8 +20,15 @@ ARMS = np.isin(NAMES, [f"{side}_{joint}" for side in ("left", "right") for joint
 OUTSIDE = 0.3
 #: A wrist nearer to an edge than this, in heights of the picture, may have its hand beyond it.
 EDGE = 0.04
+#: Frames around a found hand in which it may be in the picture, blurred.
+ENTRY = 2
+#: In widths of the shoulders: a hand so far from its arm's wrist may be another's, two hands so near may be one.
+OFF_ARM, SAME_HAND = 0.7, 0.2
+#: A hand that is found in so many frames in a row, and not before or after, was there for a moment.
+MOMENT = 2
 #: How far outside, in sides of the picture, a guess is worth anything.
 FARTHEST = 0.5
+SHOULDERS = [NAMES.index("left_shoulder"), NAMES.index("right_shoulder")]
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
 #: Metres beyond which no point of a body lies from its part's origin.
@@ -101,6 +109,7 @@ def find_targets(
     inside = np.all((xy >= -margin) & (xy <= size + margin), axis=-1)
     near = np.all((xy >= -FARTHEST * size) & (xy <= (1 + FARTHEST) * size), axis=-1)
     seen = finite & (inside | (ARMS & near)) & (confidence >= max(min_confidence, 1e-6))
+    xy = np.where(seen[..., None], xy, 0.0)
     confidence = np.where(inside, np.clip(confidence, 0, 1), np.clip(confidence, 0, OUTSIDE))
     weight = np.where(seen, confidence * trust, 0.0)
     for name in IGNORED:
@@ -108,8 +117,8 @@ def find_targets(
     weight[:, CONTOUR] = 0
     direction = np.zeros((len(xy), len(BONES), 3))
     direction_weight = np.zeros((len(xy), len(BONES)))
+    ends = np.array(BONES)
     if keypoints.world is not None:
-        ends = np.array(BONES)
         world = keypoints.world.astype(np.float64)
         known = np.isfinite(world).all(-1) & (np.abs(world) < FAR).all(-1)
         world = np.where(known[..., None], world, 0.0)
@@ -120,8 +129,12 @@ def find_targets(
         # A hand's own 3D is kept only where the hand is seen in the picture.
         shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
         direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
+    phantoms = phantom_hands(xy, weight)
+    for hand, part in enumerate((kp.LEFT_HAND, kp.RIGHT_HAND)):
+        weight[phantoms[:, hand], part] = 0
+        direction_weight[np.ix_(phantoms[:, hand], ((part.start <= ends) & (ends < part.stop)).all(1))] = 0
     hidden = hidden_hands(xy, weight, size)
-    return Targets(np.where(seen[..., None], xy, 0.0), weight, direction, direction_weight, hidden, starts)
+    return Targets(xy, weight, direction, direction_weight, hidden, starts)
 
 
 def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -140,5 +153,35 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         wrist = NAMES.index(f"{side}_wrist")
         margin = EDGE * size[1]
         inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
-        out.append(~(weight[:, hand] > 0).any(1) & ~(inside & (weight[:, wrist] > 0)))
+        found = binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY)
+        out.append(~found & ~(inside & (weight[:, wrist] > 0)))
+    return np.stack(out, axis=1)
+
+
+def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return (T, 2) bool, detected hands that are none: off their arm, and on the other hand or there for a moment.
+
+    A body network may miss a fast wrist that the hand network finds, so being off the arm alone proves nothing.
+
+    Args:
+        xy: (T, 137, 2) pixels.
+        weight: (T, 137) of the points that pull.
+    """
+    width = np.linalg.norm(xy[:, SHOULDERS[0]] - xy[:, SHOULDERS[1]], axis=-1)
+    both = (weight[:, SHOULDERS] > 0).all(1)
+    width = np.where(both, width, np.median(width[both]) if both.any() else np.inf)
+    shown = [weight[:, part] > 0 for part in (kp.LEFT_HAND, kp.RIGHT_HAND)]
+    middles = [
+        np.sum(xy[:, part] * there[..., None], 1) / np.maximum(there.sum(1), 1)[:, None]
+        for part, there in zip((kp.LEFT_HAND, kp.RIGHT_HAND), shown, strict=True)
+    ]
+    found = [there.any(1) for there in shown]
+    together = found[0] & found[1] & (np.linalg.norm(middles[0] - middles[1], axis=-1) < SAME_HAND * width)
+    out = []
+    for hand, side in enumerate(("left", "right")):
+        wrist = NAMES.index(f"{side}_wrist")
+        apart = np.linalg.norm(xy[:, wrist] - middles[hand], axis=-1)
+        off = found[hand] & (weight[:, wrist] > 0) & (apart > OFF_ARM * width)
+        moment = found[hand] & ~binary_opening(found[hand], np.ones(MOMENT + 1))
+        out.append(off & (together | moment))
     return np.stack(out, axis=1)

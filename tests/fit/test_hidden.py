@@ -68,3 +68,18 @@ def test_a_hand_is_hidden_unless_its_wrist_is_well_inside(model, lowered):
     blurred = inside.points.copy()
     blurred[:, RIGHT_HAND] = 0
     assert not targets_of(inside.with_points(blurred)).hidden.any()
+
+
+def test_a_hand_found_twice_or_for_a_moment_away_from_its_arm_is_none(model):
+    keypoints = seen(model, phrase(model, 9))
+    left_wrist = keypoints.points[:, WRIST].copy()
+    moment, twice, fast = (keypoints.points.copy() for _ in range(3))
+    moment[:, LEFT_HAND] = 0
+    moment[4, LEFT_HAND] = keypoints.points[4, LEFT_HAND] + [0, -170, 0]
+    twice[:, LEFT_HAND] = keypoints.points[:, RIGHT_HAND]
+    fast[:, WRIST, :2] = left_wrist[:, :2] + [0, 170]
+    for shown, phantom in ((moment, [4]), (twice, range(9)), (fast, []), (keypoints.points, [])):
+        targets = targets_of(keypoints.with_points(shown))
+        found = (shown[:, LEFT_HAND, 2] > 0).any(1)
+        assert np.flatnonzero(found & ~(targets.weight[:, LEFT_HAND] > 0).any(1)).tolist() == list(phantom)
+        assert (targets.weight[:, RIGHT_HAND] > 0).all()
