@@ -92,6 +92,13 @@ def _add(matrix: np.ndarray, gradient: np.ndarray, residual: Residual, jacobian:
     weight = np.repeat(residual.curvature(), length, axis=1).reshape(frames, groups, count, 1).astype(dtype)
     pulled = np.swapaxes(rows * weight, -1, -2)
     square, side = pulled @ rows, (pulled @ values)[..., 0]
+    if groups == 1:
+        segments = runs(columns[0])
+        for place, at in segments:
+            gradient[:, at] += side[:, 0, place]
+            for across, other in segments:
+                matrix[:, at, other] += square[:, 0, place, across]
+        return
     whole = (columns >= 0).all(1)
     kept = columns[whole]
     matrix[:, kept[:, :, None], kept[:, None, :]] += square[:, whole]
@@ -101,3 +108,17 @@ def _add(matrix: np.ndarray, gradient: np.ndarray, residual: Residual, jacobian:
         at = columns[group, free]
         matrix[:, at[:, None], at] += square[:, group, free[:, None], free]
         gradient[:, at] += side[:, group, free]
+
+
+def runs(columns: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return where neighbouring columns (C,) lie side by side, in ``columns`` and in the parameters; −1 is left out.
+
+    Adding slices is several times as fast as adding by index.
+    """
+    edges = np.flatnonzero(np.diff(columns) != 1) + 1
+    out = []
+    for part in np.split(np.arange(len(columns)), edges):
+        first = int(columns[part[0]])
+        if first >= 0:
+            out.append((slice(int(part[0]), int(part[-1]) + 1), slice(first, first + len(part))))
+    return out

@@ -47,12 +47,13 @@ def inverses(matrices: np.ndarray) -> np.ndarray:
     Raises:
         numpy.linalg.LinAlgError: if one is not positive definite.
     """
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(matrices, axis1=1, axis2=2), 1e-30))
-    scaled = matrices * scale[:, :, None] * scale[:, None]
-    factor, info = torch.linalg.cholesky_ex(torch.from_numpy(scaled.astype(np.float32)))
+    scale = (1 / np.sqrt(np.maximum(np.diagonal(matrices, axis1=1, axis2=2), 1e-30))).astype(np.float32)
+    both = scale[:, :, None] * scale[:, None]
+    factor, info = torch.linalg.cholesky_ex(torch.from_numpy(matrices.astype(np.float32) * both))
     if info.any():
         raise np.linalg.LinAlgError("a block of the Gauss-Newton matrix is not positive definite")
-    return torch.cholesky_inverse(factor).numpy() * scale[:, :, None] * scale[:, None]
+    both *= torch.cholesky_inverse(factor).numpy()
+    return both
 
 
 def _times_blocks(equations: Equations, variables: Variables, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -101,7 +102,8 @@ class Preconditioner:
         if not self.coupled:
             return
         count = len(self.steady)
-        self.complement = np.linalg.inv(self.inverse[:, self.steady[:, None], self.steady])
+        self.complement = np.linalg.inv(self.inverse[:, self.steady[:, None], self.steady].astype(np.float64))
+        self.across = np.ascontiguousarray(self.inverse[:, :, self.steady])
         frames = len(diagonal)
         banded = np.zeros((3 * count, frames * count))
         row, column = np.tril_indices(count)
@@ -117,13 +119,14 @@ class Preconditioner:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Solve for right-hand sides (T, P, k)."""
-        out = self.inverse @ values
+        out = (self.inverse @ values.astype(np.float32)).astype(np.float64)
         if not self.coupled or not values.size:
             return out
         part = out[:, self.steady]
         side = self.complement @ part
         solved = linalg.cho_solve_banded((self.factor, True), side.reshape(-1, side.shape[-1]), check_finite=False)
-        return out + self.inverse[:, :, self.steady] @ (self.complement @ (solved.reshape(part.shape) - part))
+        change = self.complement @ (solved.reshape(part.shape) - part)
+        return out + self.across @ change.astype(np.float32)
 
 
 def steady_triples(variables: Variables) -> np.ndarray:
