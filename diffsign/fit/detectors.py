@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffsign.fit.bends import BendTable
 from diffsign.records.keypoints import NAMES
 
 FOLDER = Path(__file__).parent / "offsets"
@@ -28,11 +29,13 @@ class Detector:
 
     Attributes:
         offsets: (137, 3) from the body's own points, metres in the axes of the resting body.
+        bends: what the detector's finger bends mean; None if nothing is known of them.
         trust: (137,) factors on the weight of each point, at most 1: ``EXACT`` over the point's measured spread.
     """
 
     offsets: np.ndarray
     trust: np.ndarray
+    bends: BendTable | None = None
 
 
 @cache
@@ -43,7 +46,9 @@ def detector_of(name: str) -> Detector:
         return Detector(np.zeros((len(NAMES), 3)), np.ones(len(NAMES)))
     measured = json.loads(table.read_text())
     spread = np.array([measured["spread"].get(point, 0.0) for point in NAMES])
-    return Detector(both_sides(measured["offsets"]), EXACT / np.maximum(spread, EXACT))
+    bends = measured.get("bends")
+    table = BendTable(np.array(bends["total"], float), np.array(bends["extra"], float)) if bends else None
+    return Detector(both_sides(measured["offsets"]), EXACT / np.maximum(spread, EXACT), table)
 
 
 def both_sides(offsets: dict[str, list[float]]) -> np.ndarray:

@@ -56,7 +56,7 @@ def fit_motion(
     detector = detector_of(keypoints.detector)
     model = model.shifted(detector.offsets)
     starts = shot_starts(keypoints)
-    targets = find_targets(keypoints, LOOK_ALONG_MINUS_Z, settings.min_confidence, starts, detector.trust)
+    targets = find_targets(keypoints, LOOK_ALONG_MINUS_Z, settings.min_confidence, starts, detector)
     usable = usable_frames(targets)
     if not usable.any():
         raise DiffSignError(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_opening
 
+from diffsign.fit.bends import corrected
+from diffsign.fit.detectors import Detector
 from diffsign.records import keypoints as kp
 from diffsign.records.keypoints import NAMES, Keypoints
 
@@ -47,6 +49,8 @@ for _hand in (kp.LEFT_HAND, kp.RIGHT_HAND):
         _first = _w + 1 + 4 * _finger
         BONES += [(_w, _first), (_first, _first + 1), (_first + 1, _first + 2), (_first + 2, _first + 3)]
     BONES.append((_w + 5, _w + 17))
+#: (8, 4) bones of index, middle, ring and little finger of each hand: to the knuckle, and the finger's three.
+FINGERS = np.array([hand + 4 * finger + np.arange(4) for hand in (ARM_BONES, ARM_BONES + 21) for finger in range(1, 5)])
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Targets:
 
 
 def find_targets(
-    keypoints: Keypoints, camera_rotation: np.ndarray, min_confidence: float, starts: np.ndarray, trust: np.ndarray
+    keypoints: Keypoints, camera_rotation: np.ndarray, min_confidence: float, starts: np.ndarray, detector: Detector
 ) -> Targets:
     """Turn keypoints into targets: what is unsure, outside the picture or no point of the body gets weight 0.
 
@@ -99,7 +103,7 @@ def find_targets(
         camera_rotation: (3, 3) world to camera.
         min_confidence: points below it do not pull.
         starts: (T,) bool, frames that begin a shot.
-        trust: (137,) factors on the weights.
+        detector: what is known of it.
     """
     xy = keypoints.xy.astype(np.float64)
     confidence = keypoints.confidence.astype(np.float64)
@@ -111,7 +115,7 @@ def find_targets(
     seen = finite & (inside | (ARMS & near)) & (confidence >= max(min_confidence, 1e-6))
     xy = np.where(seen[..., None], xy, 0.0)
     confidence = np.where(inside, np.clip(confidence, 0, 1), np.clip(confidence, 0, OUTSIDE))
-    weight = np.where(seen, confidence * trust, 0.0)
+    weight = np.where(seen, confidence * detector.trust, 0.0)
     for name in IGNORED:
         weight[:, NAMES.index(name)] = 0
     weight[:, CONTOUR] = 0
@@ -129,6 +133,10 @@ def find_targets(
         # A hand's own 3D is kept only where the hand is seen in the picture.
         shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
         direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
+    if detector.bends is not None:
+        for finger in FINGERS:
+            known = (direction_weight[:, finger] > 0).all(1)
+            direction[np.ix_(known, finger)] = corrected(direction[known][:, finger], detector.bends)
     phantoms = phantom_hands(xy, weight)
     for hand, part in enumerate((kp.LEFT_HAND, kp.RIGHT_HAND)):
         weight[phantoms[:, hand], part] = 0
@@ -153,7 +161,7 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         wrist = NAMES.index(f"{side}_wrist")
         margin = EDGE * size[1]
         inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
-        found = binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY)
+        found = np.asarray(binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY), dtype=bool)
         out.append(~found & ~(inside & (weight[:, wrist] > 0)))
     return np.stack(out, axis=1)
 
@@ -182,6 +190,6 @@ def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
         wrist = NAMES.index(f"{side}_wrist")
         apart = np.linalg.norm(xy[:, wrist] - middles[hand], axis=-1)
         off = found[hand] & (weight[:, wrist] > 0) & (apart > OFF_ARM * width)
-        moment = found[hand] & ~binary_opening(found[hand], np.ones(MOMENT + 1))
-        out.append(off & (together | moment))
+        lasting = np.asarray(binary_opening(found[hand], np.ones(MOMENT + 1)), dtype=bool)
+        out.append(off & (together | ~lasting))
     return np.stack(out, axis=1)

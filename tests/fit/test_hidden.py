@@ -8,6 +8,7 @@ from phrases import FOCAL, SIZE, phrase, points, seen
 from puppet import puppet
 
 from diffsign.config.fit import FitSettings
+from diffsign.fit.detectors import detector_of
 from diffsign.fit.motion import fit_motion
 from diffsign.fit.targets import OUTSIDE, find_targets
 from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
@@ -51,7 +52,7 @@ def test_a_hand_below_the_picture_is_not_shown(model, lowered, wrist):
 
 def targets_of(keypoints):
     starts = np.arange(len(keypoints)) == 0
-    return find_targets(keypoints, LOOK_ALONG_MINUS_Z, 0.1, starts, np.ones(len(NAMES)))
+    return find_targets(keypoints, LOOK_ALONG_MINUS_Z, 0.1, starts, detector_of("exact"))
 
 
 def test_arms_pull_from_outside_the_picture_but_weakly(model, lowered):
