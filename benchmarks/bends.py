@@ -3,15 +3,17 @@
     python benchmarks/fit.py --json fit.json --seeds 11 18 --work results/benchmarks/fit   # makes the clips
     python benchmarks/bends.py results/benchmarks/fit --seeds 11 18
 
-The second command prints a table for ``diffsign/fit/offsets/mediapipe.json``: sums of the three bends of a finger as the
-detector gives them, and by how much each joint is bent more than that, both in degrees and in the mean over the bin.
+The second command prints a table for ``diffsign/fit/offsets/mediapipe.json``: sums of the three bends of a finger as
+the detector gives them, and by how much each joint is bent more than that, both in degrees and means over a bin.
 ``--clip`` and ``--truth`` add a clip's detected keypoints and its truth. Thumbs are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +49,7 @@ def table_of(detected: np.ndarray, true: np.ndarray) -> BendTable:
     """Return the mean over each bin of the detected sums; nothing is added to straight and to impossible fingers."""
     total, extra = [0.0], [np.zeros(3)]
     sums = detected.sum(1)
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in itertools.pairwise(EDGES):
         inside = (sums >= low) & (sums < high)
         if inside.sum() >= FEWEST:
             total.append(float(sums[inside].mean()))
@@ -71,7 +73,8 @@ def main() -> None:
     measured = [pairs(body, *both) for both in [*files, *zip(given.clip, given.truth, strict=True)]]
     detected, true = (np.concatenate([pair[n] for pair in measured]) for n in (0, 1))
     table = table_of(detected, true)
-    print(json.dumps({"total": table.total.round().tolist(), "extra": table.extra.round().tolist()}))
+    rows = {"total": table.total.round().tolist(), "extra": table.extra.round().tolist()}
+    sys.stdout.write(json.dumps(rows) + "\n")
 
 
 if __name__ == "__main__":
