@@ -119,9 +119,9 @@ def frames_shuffled(scene: Scene, rng: np.random.Generator) -> None:
     _reorder(scene, rng.permutation(len(scene.frames)))
 
 
-def late_by_100_ms(scene: Scene, rng: np.random.Generator) -> None:
-    """Everything is late by 100 ms, pictures and points."""
-    late = round(0.1 * scene.result.fps)
+def late_by_two_frames(scene: Scene, rng: np.random.Generator) -> None:
+    """Everything is late by two frames (83 ms at 24 a second), pictures and points."""
+    late = 2
     _reorder(scene, np.maximum(np.arange(len(scene.frames)) - late, 0))
 
 
@@ -157,7 +157,7 @@ DISTURBANCES: dict[str, Change] = {
     "hand mirrored": hand_mirrored,
     "handshape exchanged": handshape_exchanged,
     "hand one palm lower": hand_shifted,
-    "100 ms late": late_by_100_ms,
+    "2 frames late": late_by_two_frames,
     "frames shuffled": frames_shuffled,
     "blur": blurred,
     "flicker": flickering,
