@@ -7,9 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
+
+#: Seconds that a process has for cleaning up when it is told to end.
+PATIENCE = 10.0
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -50,6 +54,11 @@ def stop(process: subprocess.Popen[Any]) -> None:
 
 
 def _end(number: int, _: FrameType | None) -> None:
+    # A library may swallow the exit (a callback from C does): then the process ends without cleaning up, which the
+    # next run does. It has to be gone before the scheduler loses its patience.
+    last_resort = threading.Timer(PATIENCE, os._exit, [128 + number])
+    last_resort.daemon = True
+    last_resort.start()
     raise SystemExit(128 + number)
 
 

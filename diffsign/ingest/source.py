@@ -169,11 +169,14 @@ def probe_source(path: str | Path) -> Source:
     path = require_file(path, "video")
     options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
-        with av.open(str(path.absolute()), options=options) as container:
+        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
             return _describe(container, path)
-    except av.error.FFmpegError as error:
+    except DiffSignError:
+        raise
+    except Exception as error:  # FFmpegError, and what PyAV makes of numbers that mean nothing
+        reason = getattr(error, "strerror", "") or error
         raise DiffSignError(
-            f"video '{path}' is not a video that ffmpeg can read ({error.strerror}); if it is one, it is damaged or "
+            f"video '{path}' is not a video that ffmpeg can read ({reason}); if it is one, it is damaged or "
             "was not copied to its end: copy or export it again. Playlists and lists of files are not read."
         ) from error
 

@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 import av
-import av.error
 import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +93,7 @@ def _probe(path: str | Path) -> _Probe:
     path = require_file(path, "clip")
     options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
-        with av.open(str(path.absolute()), options=options) as container:
+        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
             stream = container.streams.best("video")
             if not isinstance(stream, av.VideoStream) or not stream.average_rate or not stream.width:
                 raise DiffSignError(f"clip '{path}' has no video stream (or no frame rate); give a video file.")
@@ -104,9 +103,9 @@ def _probe(path: str | Path) -> _Probe:
             seconds = (container.duration or 0) / av.time_base
             if not lossless and next(container.decode(stream)).rotation % 180:
                 width, height = height, width
-    except (av.error.FFmpegError, StopIteration, ValueError) as error:
-        if isinstance(error, DiffSignError):
-            raise
+    except DiffSignError:
+        raise
+    except Exception as error:  # FFmpegError, and what PyAV makes of numbers that mean nothing
         raise DiffSignError(
             f"clip '{path}' cannot be opened as a video ({str(error) or 'it holds no frames'}); it is damaged, or none."
         ) from error

@@ -278,6 +278,13 @@ def test_same_bytes_whatever_the_number_of_threads(tmp_path):
     assert files[0] == files[1] == files[2]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mkv"])
+def test_titles_in_another_encoding_do_not_matter(tmp_path, ingested, suffix):
+    path = encode(tmp_path / f"a.{suffix}", [card(i) for i in range(6)], "-metadata", "title=MARKER")
+    path.write_bytes(path.read_bytes().replace(b"MARKER", b"caf\xe9\xff\xfe"))
+    assert number_of(ingested(path).pictures[5]) == 5
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"there is no folder of inputs beside the repository ({SHARED})")
 class TestShared:
     """Files that went wrong once (``shared/inputs`` beside the repository, with its README)."""
