@@ -128,7 +128,7 @@ rule compare:
         mem_mb=2000,
         runtime=20,
     params:
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output.table).parents[1],
         folder=subpath(output.table, parent=True),
         settings=to_flags(CONFIG.compare),
     shell:
