@@ -33,7 +33,7 @@ FLIP_Y_AND_Z = Matrix.Diagonal((1, -1, -1, 1))
 ENGINES = {"workbench": ("BLENDER_WORKBENCH",), "eevee": ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"), "cycles": ("CYCLES",)}
 
 #: Frames that may be written before the first of them is taken.
-AHEAD = 6
+AHEAD = 3
 
 #: Name of the colour attribute that carries camera-space normals in Workbench, which has no normal pass.
 NORMAL_ATTRIBUTE = "camera_normal"
@@ -141,8 +141,7 @@ def set_output(scene: bpy.types.Scene, job: dict) -> None:
     scene.view_settings.look = "None"
     settings = render.image_settings
     settings.file_format = "OPEN_EXR_MULTILAYER"
-    # Of colours; depth is written in 32 bits all the same.
-    settings.color_depth = "16"
+    settings.color_depth = "32"  # half floats take longer to write and to read
     settings.exr_codec = "NONE"
 
 
@@ -182,6 +181,7 @@ def set_workbench(scene: bpy.types.Scene, scale: int) -> None:
     display.shadow_focus = 0.6
     display.matcap_ssao_distance = 0.06
     display.matcap_ssao_attenuation = 1.0
+    display.matcap_ssao_samples = 16 if scale == 1 else 8
     shading = display.shading
     shading.light = "STUDIO"
     shading.studio_light = "Default"

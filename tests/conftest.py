@@ -1,4 +1,4 @@
-"""What several parts of the tests need: a body file, built once however many workers there are."""
+"""What several parts of the tests need: a body file, written once however many workers there are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from diffsign.body.build import write_body
 from diffsign.body.model import Body, load_body
+from diffsign.body.shipped import copy_shipped
 
 pytest_plugins = ["tests.model_fixtures"]
 
@@ -20,14 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def body_path(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Path of a body file built by this run of the tests, shared by its workers."""
+    """Path of a body file for this run of the tests, shared by its workers."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder if worker_id == "master" else folder.parent
     path = folder / "body.npz"
     with (folder / "body.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            write_body(path)
+            copy_shipped(path)
     return path
 
 

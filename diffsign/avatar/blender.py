@@ -33,11 +33,11 @@ from diffsign.records.clip import ClipWriter
 FRAMES_PER_PROCESS = 8
 
 
-def render_script() -> Path:
-    """Return the script that runs inside Blender: in the clone, or where an installation puts it."""
+def script_path(name: str) -> Path:
+    """Return a script that runs inside Blender: in the clone, or where an installation puts it."""
     places = [
-        Path(__file__).resolve().parents[2] / "blender" / "render_scene.py",
-        Path(sysconfig.get_path("data")) / "share" / "diffsign" / "blender" / "render_scene.py",
+        Path(__file__).resolve().parents[2] / "blender" / name,
+        Path(sysconfig.get_path("data")) / "share" / "diffsign" / "blender" / name,
     ]
     for place in places:
         if place.is_file():
@@ -71,7 +71,7 @@ class BlenderProcess:
         self.problem = ""
         self.output: deque[str] = deque(maxlen=20)
         self.process: subprocess.Popen[bytes] = processes.start(
-            blender_command(settings.blender, render_script(), str(job), str(first), str(step)),
+            blender_command(settings.blender, script_path("render_scene.py"), str(job), str(first), str(step)),
             # Blender's own temporary files go with the job.
             env=os.environ | {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "TMPDIR": str(job)},
             stdin=subprocess.PIPE,

@@ -60,7 +60,7 @@ def write_job(
             "far": 1.1 * far,
         },
         "middle": middle.tolist(),
-        "materials": [_material_spec(material, i, folder) for i, material in enumerate(materials)],
+        "materials": [material_spec(material, i, folder) for i, material in enumerate(materials)],
         "objects": [
             _mesh_spec(mesh, i, first[i], list(range(offsets[i], offsets[i + 1])), folder)
             for i, mesh in enumerate(scene.meshes)
@@ -110,7 +110,8 @@ def _require_finite(mesh: Mesh, vertices: np.ndarray, start: int) -> None:
         )
 
 
-def _material_spec(material: Material, index: int, folder: Path) -> dict[str, object]:
+def material_spec(material: Material, index: int, folder: Path) -> dict[str, object]:
+    """Return what Blender is told of a material; its texture goes into ``folder``."""
     texture = None
     if material.texture is not None:
         texture = f"texture{index}.png"

@@ -79,7 +79,7 @@ def rest_body(body: Body, vertices: np.ndarray | None = None, betas: np.ndarray 
             motion = motion.with_pose(motion.full_pose, betas=np.asarray(betas, np.float32))
         vertices = body.vertices(motion)[0]
     vertices = np.asarray(vertices, dtype=np.float64)
-    joints = body.model.J_regressor.detach().cpu().numpy().astype(np.float64) @ vertices
+    joints = body.joint_regressor @ vertices
     definition = body.landmarks
     points = definition.joint_weights @ joints + definition.vertex_weights @ vertices[definition.used]
     return RestBody(vertices, body.faces, body.face_regions, joints, points[FACE][:68])

@@ -79,15 +79,14 @@ class PassReader:
     def read(self, layer: str, path: Path) -> dict[str, np.ndarray]:
         """Return the passes that this file of ``layer`` holds."""
         channels = read_exr(path)
-        rgba = np.stack([channels[f"Combined.{c}"] for c in "RGBA"], axis=-1).astype(np.float32)
+        rgba = np.stack([channels[f"Combined.{c}"] for c in "RGBA"], axis=-1)
         if layer == "geometry":
             return self._geometry(rgba, channels)
         rgba = scale_down(rgba, self.scale)
         alpha = np.clip(rgba[..., 3], 0, 1)
-        straight = rgba[..., :3] / np.maximum(alpha, 1e-6)[..., None]
         frame = {}
         if "color" in self.passes:
-            frame["color"] = self._color(straight, alpha)
+            frame["color"] = self._color(rgba[..., :3], alpha)
         if "mask" in self.passes:
             frame["mask"] = np.repeat(np.rint(alpha * 255).astype(np.uint8)[..., None], 3, axis=-1)
         if "depth" in self.passes and "Depth.Z" in channels:
@@ -106,11 +105,19 @@ class PassReader:
             frame["normal"] = self._normal(2 * rgba[..., :3] - 1, rgba[..., 3])
         return frame
 
-    def _color(self, straight: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        srgb = 255 * self.curve[np.rint(np.clip(straight, 0, 1) * 65535).astype(np.uint16)]
+    def _color(self, premultiplied: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        covered = alpha > 0
+        share = alpha[covered, None]
+        linear = np.clip(premultiplied[covered] / share, 0, 1)
+        srgb = 255 * self.curve[np.rint(linear * 65535).astype(np.uint16)]
         if self.background is None:
-            return np.rint(np.dstack([srgb, 255 * alpha])).astype(np.uint8)
-        return np.rint(self.background + alpha[..., None] * (srgb - self.background)).astype(np.uint8)
+            picture = np.zeros((*alpha.shape, 4), np.uint8)
+            picture[covered] = np.rint(np.hstack([srgb, 255 * share]))
+            return picture
+        behind = np.broadcast_to(self.background, premultiplied.shape)
+        picture = np.rint(behind).astype(np.uint8)
+        picture[covered] = np.rint(behind[covered] + share * (srgb - behind[covered]))
+        return picture
 
     def _depth(self, z: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         covered = (alpha > 0) & (z < 1e6)
@@ -122,9 +129,11 @@ class PassReader:
         return encode_depth(np.where(covered, z, np.inf))
 
     def _normal(self, normal: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        covered = alpha >= 0.5
+        directions = normal[covered]
         # An open surface (a sleeve) shows its inside: what is seen from behind is turned to the viewer.
-        behind = (normal * self.rays).sum(axis=-1, keepdims=True) > 0.25
-        normal = np.where(behind, -normal, normal)
-        length = np.linalg.norm(normal, axis=-1, keepdims=True)
-        unit = normal / np.maximum(length, 1e-6)
-        return np.where(alpha[..., None] >= 0.5, np.rint((unit + 1) * 127.5), 0).astype(np.uint8)
+        directions[(directions * self.rays[covered]).sum(axis=-1) > 0.25] *= -1
+        length = np.linalg.norm(directions, axis=-1, keepdims=True)
+        picture = np.zeros(normal.shape, np.uint8)
+        picture[covered] = np.rint((directions / np.maximum(length, 1e-6) + 1) * 127.5)
+        return picture

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 
+from diffsign.errors import DiffSignError
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.records.keypoints import BODY_NAMES, COUNT, NAMES
 
@@ -40,11 +44,20 @@ def contour_row(turn: np.ndarray) -> np.ndarray:
     return np.where(degrees <= 0, -degrees, degrees + 39)
 
 
+def _vertex_ids() -> dict[str, int]:
+    """Return the vertices of nose, eyes, ears, fingertips and feet by the names that ``smplx`` gives them.
+
+    Its table is read without importing the package, which would import torch for two seconds.
+    """
+    spec = find_spec("smplx")
+    if spec is None or spec.origin is None:
+        raise DiffSignError("the package smplx is missing; run `pip install smplx`.")
+    return run_path(str(Path(spec.origin).with_name("vertex_ids.py")))["vertex_ids"]["smplx"]
+
+
 def landmark_definition(arrays: dict[str, np.ndarray], faces: np.ndarray) -> LandmarkDefinition:
     """Return what the points are made of, for the arrays of a body file and its triangles (F, 3)."""
-    from smplx.vertex_ids import vertex_ids
-
-    ids = vertex_ids["smplx"]
+    ids = _vertex_ids()
     corners = faces[arrays["lmk_faces_idx"].astype(np.int64)]
     turned = faces[arrays["dynamic_lmk_faces_idx"].astype(np.int64)]
     used, place = np.unique(np.concatenate([corners.ravel(), turned.ravel(), list(ids.values())]), return_inverse=True)

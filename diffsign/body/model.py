@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Body:
         ((1, 13718, 3), (1, 137, 3))
 
     Attributes:
-        model: ``smplx.SMPLX`` with full hand poses about the flat hand and the face's contour.
+        path: the file.
         faces: (F, 3) int64 triangles.
         n_betas: how many shape coefficients have a meaning.
         n_expression: how many expression coefficients have a meaning.
@@ -61,7 +62,7 @@ class Body:
         landmarks: what the OpenPose points are made of.
     """
 
-    model: Any = field(repr=False)
+    path: Path
     faces: np.ndarray = field(repr=False)
     n_betas: int
     n_expression: int
@@ -71,6 +72,31 @@ class Body:
     face_regions: np.ndarray = field(repr=False)
     landmarks: LandmarkDefinition = field(repr=False)
     _arrays: dict[str, np.ndarray] = field(repr=False)
+
+    @cached_property
+    def model(self) -> Any:
+        """``smplx.SMPLX`` with full hand poses about the flat hand and the face's contour.
+
+        Made when it is first asked for, because importing torch takes longer than posing a clip.
+        """
+        arrays, _, has_objects = read_arrays(self.path)
+        with without_objects(self.path, arrays, has_objects) as plain:
+            return _make_model(plain, self.n_betas, self.n_expression)
+
+    @property
+    def skinning_weights(self) -> np.ndarray:
+        """(V, 55) float32, by how much each joint moves each vertex."""
+        return self._arrays["weights"]
+
+    @property
+    def expression_directions(self) -> np.ndarray:
+        """(V, 3, n_expression) float32, metres that each expression moves each vertex at rest."""
+        return self._arrays["directions"][..., self.n_betas :]
+
+    @property
+    def joint_regressor(self) -> np.ndarray:
+        """(55, V) float64, the joints at rest as means of the vertices at rest."""
+        return self._arrays["regressor"]
 
     def landmark_definition(self) -> LandmarkDefinition:
         """Return what each of the 137 points is made of, for code that skins only what it needs."""
@@ -91,6 +117,12 @@ class Body:
         """Return the joints (T, 55, 3) float32 in the world, metres."""
         joints = self._pose(motion)[0]
         return (joints + motion.transl[:, None]).astype(np.float32)
+
+    def rest_joints(self, betas: np.ndarray) -> np.ndarray:
+        """Return the joints (55, 3) float64 at rest, metres, of the shape ``betas`` with a neutral face."""
+        coefficients = np.zeros(self.n_betas + self.n_expression)
+        coefficients[: self.n_betas] = _fit_columns(np.asarray(betas)[None], self.n_betas, "shape")[0]
+        return self._arrays["joints"] + self._arrays["joint_directions"] @ coefficients
 
     def vertices(self, motion: Motion, only: np.ndarray | None = None) -> np.ndarray:
         """Return vertices (T, V, 3) float32 in the world, metres.
@@ -181,18 +213,16 @@ def load_body(path: str | Path, n_betas: int | None = None, n_expression: int | 
         ((27420, 3), 20, 'browOuterUpLeft')
     """
     path = require_file(path, "body file")
-    arrays, extra, has_objects = read_arrays(path)
+    arrays, extra, _ = read_arrays(path)
     known_betas = int(extra.get("num_betas", OFFICIAL_BETAS))
     known_expressions = int(extra.get("num_expressions", OFFICIAL_EXPRESSIONS))
     n_betas = min(n_betas or known_betas, SHAPE_SPACE)
     n_expression = min(n_expression or known_expressions, arrays["shapedirs"].shape[-1] - SHAPE_SPACE)
-    with without_objects(path, arrays, has_objects) as plain:
-        model = _make_model(plain, n_betas, n_expression)
     faces = arrays["f"].astype(np.int64)
     weights = arrays["weights"].astype(np.float32)
     regions = extra.get("face_region", limb_regions(weights, faces))
     return Body(
-        model=model,
+        path=path,
         faces=faces,
         n_betas=n_betas,
         n_expression=n_expression,
@@ -231,6 +261,7 @@ def _skinning_arrays(arrays: dict[str, np.ndarray], n_betas: int, n_expression: 
         "template": template,
         "directions": directions,
         "weights": arrays["weights"].astype(np.float32),
+        "regressor": regressor,
         "joints": regressor @ template,
         "joint_directions": np.tensordot(regressor, directions, axes=1),
         "corrective_rows": rows,

@@ -84,6 +84,7 @@ from diffsign.cli import (  # noqa: E402
     detect,  # noqa: F401
     encode,  # noqa: F401
     evaluate,  # noqa: F401
+    export,  # noqa: F401
     fetch,  # noqa: F401
     fit,  # noqa: F401
     generate,  # noqa: F401

@@ -17,11 +17,20 @@ app.add_typer(body_app, name="body")
 @body_app.command()
 def build(
     out: Annotated[Path, typer.Argument(help="Body file to write (.npz, in the format of SMPL-X).")],
+    rebuild: Annotated[
+        bool,
+        typer.Option(help="Build it from Anny (about a minute) instead of copying the one that ships."),
+    ] = False,
 ) -> None:
-    """Make the default body file, in the format of SMPL-X, from Anny (about a minute)."""
-    from diffsign.body.build import write_body
+    """Write the default body file, in the format of SMPL-X, made from Anny."""
+    if rebuild:
+        from diffsign.body.build import write_body
 
-    write_body(out)
+        write_body(out)
+    else:
+        from diffsign.body.shipped import copy_shipped
+
+        copy_shipped(out)
 
 
 @body_app.command()

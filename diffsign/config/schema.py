@@ -18,6 +18,7 @@ from diffsign.config.control import ControlSettings
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.detect import DetectSettings
 from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.export import ExportSettings
 from diffsign.config.family import ControlName, Family, family_named, resolve_families
 from diffsign.config.fit import FitSettings
 from diffsign.config.generate import GenerateSettings
@@ -110,6 +111,9 @@ class Config(Settings):
     )
     generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
+    export: ExportSettings = Field(
+        ExportSettings(), description="What is written of every video for other tools (target export)."
+    )
     credentials: CredentialsSettings = Field(CredentialsSettings(), description="What a film says of itself.")
     compare: CompareSettings = Field(CompareSettings(), description="How signers are compared (target `compare`).")
     report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")

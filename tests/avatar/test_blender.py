@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from diffsign.avatar.blender import render_clips, render_frames, render_scene, render_script, run_job
+from diffsign.avatar.blender import render_clips, render_frames, render_scene, run_job, script_path
 from diffsign.avatar.scene import Material, Mesh, Scene
 from diffsign.avatar.surfaces import ball
 from diffsign.config.colour import GREEN
@@ -139,8 +139,9 @@ def test_clips_and_a_blend_file_are_written(tmp_path):
     assert [p.name for p in (tmp_path / "it's-cache").iterdir()] == ["0.pc2"]
 
 
-def test_the_script_imports_only_what_blender_ships():
-    tree = ast.parse(render_script().read_text())
+@pytest.mark.parametrize("script", ["render_scene.py", "export_rig.py"])
+def test_the_scripts_import_only_what_blender_ships(script):
+    tree = ast.parse(script_path(script).read_text())
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -148,7 +149,7 @@ def test_the_script_imports_only_what_blender_ships():
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
             names.add((node.module or "").split(".")[0])
-    assert names and names <= {"bpy", "mathutils", "numpy"} | set(sys.stdlib_module_names)
+    assert names and names <= {"bpy", "mathutils", "numpy", "render_scene"} | set(sys.stdlib_module_names)
 
 
 def test_a_missing_blender_is_named(tmp_path):

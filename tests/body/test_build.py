@@ -5,15 +5,28 @@ import pytest
 import smplx
 import torch
 
+from diffsign.body.build import write_body
 from diffsign.body.check import check_body, motion_of, random_poses, signing_poses
 from diffsign.body.hands import BENT, SHAPES, finger_axes, hand_components, handshape
 from diffsign.body.model import Body
+from diffsign.body.shipped import SHIPPED
 from diffsign.geometry.skeleton import JOINTS, MIRROR
 from diffsign.records.motion import POSE_JOINTS
 
 
 def rest_joints(body: Body) -> np.ndarray:
     return body.joints(motion_of(body, np.zeros((1, 55, 3))))[0]
+
+
+def test_the_shipped_file_is_what_the_code_builds(tmp_path):
+    write_body(tmp_path / "body.npz")
+    with np.load(tmp_path / "body.npz") as built, np.load(SHIPPED) as shipped:
+        assert built.files == shipped.files
+        for name in built.files:
+            if built[name].dtype.kind == "f":
+                assert np.abs(built[name] - shipped[name]).max() < 1e-5, name
+            else:
+                assert np.array_equal(built[name], shipped[name]), name
 
 
 def test_every_figure_of_the_check_keeps_its_limit(body_path):

@@ -1,0 +1,1 @@
+"""Motions, keypoints and films for other tools."""
