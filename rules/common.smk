@@ -45,9 +45,14 @@ RESOURCES = CONFIG.resources
 BODY = PROJECT.body
 #: Graphics cards that one job of a diffusion model takes on a cluster.
 GPUS = 1 if CONFIG.generate.device == "cuda" else 0
-#: Sources that are a ``.pose`` file or a text, as a pattern of their ids.
+#: Sources that are SMPL-X parameters, and those that are a ``.pose`` file or a text, as patterns of their ids.
+PARAMETERS = "|".join(
+    re.escape(name) for name, row in PROJECT.clips.items() if row.motion is not None
+)
 POSED = "|".join(
-    re.escape(name) for name, row in PROJECT.clips.items() if not row.filmed
+    re.escape(name)
+    for name, row in PROJECT.clips.items()
+    if not row.filmed and row.motion is None
 )
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"

@@ -1,8 +1,68 @@
 """From keypoints to motion.
 
 In: clean keypoints and the body. Out: ``motion.fit.npz`` (SMPL-X parameters and the camera, as fitted)
-and ``motion.npz`` (temporally filtered, bad frames flagged and bridged).
+and ``motion.npz`` (temporally filtered, bad frames flagged and interpolated). SMPL-X parameters of another tool have their
+motion from the beginning, and a clip of the skeleton.
 """
+
+
+# A source that is a motion is imported; the other rules would make the same files.
+ruleorder: import_motion > smooth
+ruleorder: import_motion > import_pose > detect
+ruleorder: skeleton > import_pose > ingest
+
+
+rule import_motion:
+    """Take SMPL-X parameters of another tool as the motion; its points are what the camera sees of it."""
+    input:
+        source=lambda wildcards: video(wildcards).row.motion,
+        body=BODY,
+    output:
+        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+        keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
+    log:
+        f"{LOGS}/{{video}}/import_motion.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/import_motion.tsv"
+    wildcard_constraints:
+        video=PARAMETERS or "none",
+    conda:
+        "../envs/body.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=lambda wildcards: video(wildcards).import_motion_flags(),
+    shell:
+        "python -m diffsign import-motion {input.source:q} {output.motion:q} --body {input.body:q}"
+        " --keypoints {output.keypoints:q} {params.settings:q} > {log:q} 2>&1"
+
+
+rule skeleton:
+    """Draw the skeleton of an imported motion as its clip, which has no sound."""
+    input:
+        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
+        body=BODY,
+    output:
+        clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
+        preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
+        audio=touch(f"{RESULTS}/videos/{{video}}/audio.mka"),
+    log:
+        f"{LOGS}/{{video}}/skeleton.log",
+    benchmark:
+        f"{BENCHMARKS}/{{video}}/skeleton.tsv"
+    wildcard_constraints:
+        video=PARAMETERS or "none",
+    conda:
+        "../envs/body.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    shell:
+        "python -m diffsign control pose {input.motion:q} {output.clip:q} --preview {output.preview:q}"
+        " --body {input.body:q} > {log:q} 2>&1"
 
 
 rule body:

@@ -88,6 +88,7 @@ from diffsign.cli import (  # noqa: E402
     fetch,  # noqa: F401
     fit,  # noqa: F401
     generate,  # noqa: F401
+    import_motion,  # noqa: F401
     ingest,  # noqa: F401
     join,  # noqa: F401
     new,  # noqa: F401

@@ -13,6 +13,7 @@ from typing import Any
 from diffsign.config.colour import background_picture
 from diffsign.config.family import ControlName
 from diffsign.config.generate import FetchSettings, GenerateSettings
+from diffsign.config.import_motion import ImportMotionSettings
 from diffsign.config.import_pose import ImportPoseSettings
 from diffsign.config.personalize import SubjectSettings
 from diffsign.config.schema import Config, load_config, load_signers, load_videos, said_settings
@@ -180,6 +181,12 @@ class Video:
     def placement(self) -> list[str]:
         """How the clip lies in the video, where keypoints of the video are read."""
         return [f"{self.project.config.results}/videos/{self.row.video}/placement.json"] if self.row.openpose else []
+
+    def import_motion_flags(self) -> list[str]:
+        """Return what a motion's files do not say, and the rate and size that a video's clip would have."""
+        config = self.project.config
+        size = {"fps": config.ingest.fps, "height": config.ingest.height, "width": config.ingest.width}
+        return to_flags(ImportMotionSettings(**config.import_motion.model_dump(), **size))
 
     def detect_flags(self) -> list[str]:
         """Return the folder of keypoints that are there already, and the config's flags."""
@@ -381,7 +388,9 @@ class Shard:
     def sources(self) -> list[str]:
         """Files that its rows name."""
         rows = [self.project.videos[name] for name in self.videos]
-        others = [path for row in rows for path in (row.pose, row.lexicon, row.openpose) if path is not None]
+        others = [
+            path for row in rows for path in (row.pose, row.motion, row.lexicon, row.openpose) if path is not None
+        ]
         return [*(path for name in self.videos for path in self.project.video(name).source), *others]
 
     @property

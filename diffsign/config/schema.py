@@ -22,6 +22,7 @@ from diffsign.config.export import ExportSettings
 from diffsign.config.family import ControlName, Family, family_named, resolve_families
 from diffsign.config.fit import FitSettings
 from diffsign.config.generate import GenerateSettings
+from diffsign.config.import_motion import MotionSourceSettings
 from diffsign.config.ingest import IngestSettings
 from diffsign.config.personalize import SubjectSettings
 from diffsign.config.renamed import formerly
@@ -93,6 +94,9 @@ class Config(Settings):
     ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
     detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")
     clean: CleanSettings = Field(CleanSettings(), description="How keypoints are filtered.")
+    import_motion: MotionSourceSettings = Field(
+        MotionSourceSettings(), description="How SMPL-X parameters of other tools are read (column motion)."
+    )
     fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
     smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
     render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
@@ -171,7 +175,7 @@ def load_videos(config: Config) -> dict[str, VideoRow]:
     videos = read_sheet(config.videos, VideoRow)
     for row in videos.values():
         where = f"sheet '{config.videos}': video '{row.video}'"
-        for column in ("path", "pose"):
+        for column in ("path", "pose", "motion"):
             file = getattr(row, column)
             if file is not None and not Path(file).exists():
                 raise DiffSignError(f"{where} has no file at '{file}' (column {column}).")

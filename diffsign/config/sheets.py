@@ -44,6 +44,10 @@ class VideoRow(Settings):
     pose: TrackedPath | None = Field(
         None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose."
     )
+    motion: TrackedPath | None = Field(
+        None,
+        description="Instead of a video: SMPL-X parameters of another tool, an .npz or a folder with one a frame.",
+    )
     say: str | None = Field(None, description="Instead of a video: a text, fingerspelled or signed from a lexicon.")
     spoken_language: str | None = Field(None, description="Language of the text to say, such as en.")
     signed_language: str | None = Field(None, description="Sign language of the text to say, such as ase.")
@@ -72,13 +76,14 @@ class VideoRow(Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> VideoRow:
-        given = [name for name in ("path", "pose", "say") if getattr(self, name) is not None]
+        given = [name for name in ("path", "pose", "motion", "say") if getattr(self, name) is not None]
         if len(given) != 1:
             came = " and ".join(given) or "none"
-            raise ValueError(f"a video needs one of the columns path, pose or say; {came} came")
+            raise ValueError(f"a video needs one of the columns path, pose, motion or say; {came} came")
         of_others = {
             "path": ("spoken_language", "signed_language", "lexicon"),
             "pose": ("start", "end", "crop", "openpose", "spoken_language", "signed_language", "lexicon"),
+            "motion": ("start", "end", "crop", "openpose", "spoken_language", "signed_language", "lexicon"),
             "say": ("start", "end", "crop", "openpose"),
         }[given[0]]
         extra = [name for name in of_others if getattr(self, name) is not None]

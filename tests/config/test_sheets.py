@@ -48,7 +48,7 @@ def test_signers_know_their_kind(tmp_path):
         ("video\tpath\na'b\ta.mp4\n", "'video' is \"a'b\""),
         ('video\tpath\na"b\ta.mp4\n', "letters, digits"),
         ("video\tpath\n\ta.mp4\n", "'video' is missing"),
-        ("video\tpath\na\t\n", "path, pose or say; none came"),
+        ("video\tpath\na\t\n", "path, pose, motion or say; none came"),
         ("video\tpath\na\ta.mp4\textra\n", "3 cells for 2 columns"),
         ("video\tpath\tstart\na\ta.mp4\tsoon\n", "'start' is 'soon'"),
         ("video\tpath\tstart\tend\na\ta.mp4\t3\t2\n", "ends at 2.0 s, not after its start"),

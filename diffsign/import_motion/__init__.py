@@ -1,0 +1,1 @@
+"""SMPL-X parameters of other tools as motions: formats, axes, retargeting onto our body, and a camera."""
