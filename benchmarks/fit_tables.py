@@ -172,12 +172,14 @@ def plot(now: dict, path: Path) -> None:
         for axis, column in zip(row_of_axes, parts, strict=True):
             for n, points in enumerate(("detected", "true")):
                 rows = [row for row in now["clips"] if (row["set"], row["points"]) == (group, points)]
+                if not rows:
+                    continue
                 places = [place + 0.4 * n for place in range(len(rows))]
                 bars = axis.bar(places, [row.get(column.key, 0) for row in rows], 0.4, label=f"{points} points")
                 target = TARGETS.get(f"{group}, {points}", {}).get(column.key)
-                if rows and target:
+                if target:
                     axis.axhline(target, color=bars.patches[0].get_facecolor(), linewidth=1, linestyle="--")
-                if rows and n == 0:
+                if n == 0:
                     names = [str(row["clip"]).split("/")[0].removeprefix("seed") for row in rows]
                     axis.set_xticks([place + 0.2 for place in range(len(rows))], names, rotation=90, fontsize=7)
             axis.set_title(f"{group}: {column.title}, TR-V2V in mm (dashed: target)", fontsize=8)
