@@ -89,11 +89,11 @@ def orient(problem: Problem, state: State) -> State:
     if both.sum() and np.median(shoulders[both, 0]) < 0:
         doubtful |= both
     if doubtful.any():
-        turned = state.rotations.copy()
-        turned[:, 0] = rotvec_to_rotmat(np.array([0.0, np.pi, 0.0])) @ turned[:, 0]
+        rotations = state.rotations.copy()
+        rotations[:, 0] = rotvec_to_rotmat(np.array([0.0, np.pi, 0.0])) @ rotations[:, 0]
         # From the start, not from where a wrong turn has led.
         pivot = problem.pose(state).points[:, TORSO].mean(1)
-        other = replace(state, rotations=turned)
+        other = replace(state, rotations=rotations)
         other = replace(other, transl=other.transl + pivot - problem.pose(other).points[:, TORSO].mean(1))
         other = minimise(problem, other, CAMERA_STAGE, variables).state
         better = doubtful & (frame_error(problem, other) < frame_error(problem, best))

@@ -95,7 +95,7 @@ def test_a_hand_lost_for_half_a_second_turns_from_one_shape_to_the_next(model, d
     kept = slice(0, GONE.start - 3)
     assert np.all(errors(motion, kept) < errors(plain, kept) + 1)
     # The forearm of the lost hand is placed by the body's wrist alone.
-    assert np.all(errors(motion, GONE)[:2] < errors(plain, GONE)[:2] + np.array([5, 2]))
+    assert np.all(errors(motion, GONE)[:2] < errors(plain, GONE)[:2] + np.array([7, 2]))
     fitted, _ = fit_motion(
         clean_keypoints(disturb.lose_hand(detected, RIGHT_HAND, GONE), CleanSettings()), model, SETTINGS
     )
@@ -131,7 +131,8 @@ def test_nothing_is_smoothed_across_a_cut(model, truth, marked):
     found, real = points(model, motion), np.concatenate([points(model, first), points(model, second)])
     for part, limit in ((BODY, 20), (LEFT_HAND, 8), (RIGHT_HAND, 8)):
         assert aligned_error(found[11:13, part], real[11:13, part]) < limit
-    joined = smooth_motion(replace(motion, starts=np.arange(24) == 0), SmoothSettings())[0]
+    # A fixed filter would blur what the mark keeps apart.
+    joined = smooth_motion(replace(motion, starts=np.arange(24) == 0), SmoothSettings(method="fixed"))[0]
     across = points(model, joined)
     assert np.abs(across[11:13] - found[11:13])[:, RIGHT_HAND].max() > 0.01
 
