@@ -31,7 +31,7 @@ OF_SIGNERS = expand(
     video=VIDEOS,
     file=["metrics.json", "clip.mp4"],
 )
-TABLES = ["clips", "metrics", "signers", "paper", "failed"]
+TABLES = ["clips", "metrics", "breaks", "signers", "paper", "failed"]
 PLOTS = ["legibility", "ssim", "detection"]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffsign.evaluate.parameters import brow_height, eye_distance, mouth_opening
 from diffsign.geometry.hand import FINGER_JOINTS, finger_angles
 from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints
 
@@ -13,10 +14,6 @@ from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoi
 PART_POINTS = {"left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": FACE, "body": BODY}
 #: Nose, neck, shoulders, elbows, wrists, eyes and ears of BODY_25: what a signing video shows.
 UPPER_BODY = [*range(8), 15, 16, 17, 18]
-#: iBUG 68: outer corners of the eyes, middle of the inner lips, brows, eyes.
-OUTER_EYES = (36, 45)
-INNER_LIPS = (62, 66)
-BROWS_AND_EYES = ((slice(17, 22), slice(36, 42)), (slice(22, 27), slice(42, 48)))
 #: Movement of mouth or brows below this many eye distances (standard deviation) is noise of the detector.
 STILL = 0.005
 
@@ -76,11 +73,6 @@ def presence(reference: np.ndarray, result: np.ndarray) -> Presence:
     return Presence(both / before if before else nan, both / after if after else nan, before, after)
 
 
-def _eye_distance(face: np.ndarray) -> np.ndarray:
-    left, right = OUTER_EYES
-    return np.linalg.norm(face[..., left, :] - face[..., right, :], axis=-1)
-
-
 def _size(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(T,) longer side of the box around the seen points (T, K, 2)."""
     low = np.where(seen[..., None], points, np.inf).min(1)
@@ -105,7 +97,7 @@ def part_agreement(
     points, others = reference.xy[:, index].astype(np.float64), result.xy[:, index].astype(np.float64)
     seen = reference.confidence[:, index] > min_confidence
     both = seen & (result.confidence[:, index] > min_confidence)
-    size = _eye_distance(points) if part == "face" else _size(points, seen)
+    size = eye_distance(points) if part == "face" else _size(points, seen)
     known = np.isfinite(size) & (size > 0) & seen.any(1)
     shown = known & both.any(1)
     if part != "body":
@@ -152,14 +144,9 @@ def handshape_error(reference: Keypoints, result: Keypoints, part: str, min_conf
 def face_signals(keypoints: Keypoints, min_confidence: float = 0.0) -> dict[str, np.ndarray]:
     """Opening of the mouth and height of the brows: (T,) each, in eye distances, NaN where no face is found."""
     face = keypoints.xy[:, FACE].astype(np.float64)
-    distance = _eye_distance(face)
-    usable = found(keypoints, "face", min_confidence) & (distance > 0)
-    distance = np.where(usable, distance, 1.0)
-    upper, lower = INNER_LIPS
-    mouth = np.linalg.norm(face[:, upper] - face[:, lower], axis=-1) / distance
-    lifts = [np.linalg.norm(face[:, b].mean(1) - face[:, e].mean(1), axis=-1) for b, e in BROWS_AND_EYES]
-    brow = np.mean(lifts, axis=0) / distance
-    return {"mouth": np.where(usable, mouth, np.nan), "brow": np.where(usable, brow, np.nan)}
+    usable = found(keypoints, "face", min_confidence) & (eye_distance(face) > 0)
+    face = np.where(usable[:, None, None], face, np.nan)
+    return {"mouth": mouth_opening(face), "brow": brow_height(face)}
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, int, str]:

@@ -33,6 +33,10 @@ NETWORKS = {
     "network_clip": "directional_similarity",
 }
 WIDE = (*ABOUT, "frames", *NETWORKS, *METRIC_DEFINITIONS)
+BREAKS = (
+    *("signer", "video", "start_seconds", "end_seconds", "parameter", "against"),
+    *("what", "worst_frame", "start", "end"),
+)
 SIGNERS = ("signer", "kind", "family", "metric", "title", "unit", "better", "network", "mean", "sd", "clips")
 PAPER_COLUMNS = (
     *("prompt", "clips", "FID network", "CLIP network"),
@@ -97,6 +101,18 @@ def clip_row(result: Evaluation) -> Row:
     networks = {column: _network(result, name) for column, name in NETWORKS.items()}
     about = {key: getattr(result, key) for key in (*ABOUT, "frames")}
     return about | networks | {name: result.value(name) for name in METRIC_DEFINITIONS}
+
+
+def break_rows(result: Evaluation) -> Iterator[Row]:
+    """Yield one row for every second and parameter in which the signing breaks."""
+    for broken in result.breaks:
+        yield {
+            "signer": result.signer,
+            "video": result.video,
+            "start_seconds": broken.start / result.fps,
+            "end_seconds": broken.end / result.fps,
+            "worst_frame": broken.worst,
+        } | {name: getattr(broken, name) for name in ("parameter", "against", "what", "start", "end")}
 
 
 class SignerTable:
@@ -170,8 +186,8 @@ class _Writer:
 
 
 def write_tables(folder: Path, results: Results) -> list[Path]:
-    """Write ``clips.csv``, ``metrics.csv``, ``signers.csv`` and ``paper.csv`` to ``folder``; return their paths."""
-    columns = {"clips": WIDE, "metrics": LONG, "signers": SIGNERS, "paper": PAPER_COLUMNS}
+    """Write the tables of a run to ``folder`` as CSV; return their paths."""
+    columns = {"clips": WIDE, "metrics": LONG, "breaks": BREAKS, "signers": SIGNERS, "paper": PAPER_COLUMNS}
     paths = {name: folder / f"{name}.csv" for name in columns}
     signers, paper = SignerTable(), PaperTable()
     with ExitStack() as stack:
@@ -180,6 +196,8 @@ def write_tables(folder: Path, results: Results) -> list[Path]:
             tables["clips"].write(clip_row(result))
             for row in long_rows(result):
                 tables["metrics"].write(row)
+            for row in break_rows(result):
+                tables["breaks"].write(row)
             signers.add(result)
             paper.add(result)
         for name, summary in {"signers": signers, "paper": paper}.items():

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from diffsign.cli import app
 from diffsign.errors import DiffSignError
 from diffsign.records.metric_definitions import METRIC_DEFINITIONS, format_value
-from diffsign.records.metrics import Evaluation, Metric, load_metrics, save_metrics
+from diffsign.records.metrics import Break, Evaluation, Metric, load_metrics, save_metrics
 from diffsign.report.results import find_results
 from diffsign.report.tables import Spread, write_tables
 
@@ -99,6 +99,13 @@ def test_every_table_names_networks_frames_and_reasons(tables: dict[str, pd.Data
     assert (long[long["metric"] == "fid"]["network"] == "tiny CLIP").all()
     wide = tables["clips"]
     assert set(METRIC_DEFINITIONS) <= set(wide.columns) and (wide["network_fid"] == "tiny CLIP").all()
+
+
+def test_every_break_has_a_row(make_metrics, tmp_path: Path) -> None:
+    broken = Break(parameter="mouth", against="source", start=0, end=12, worst=5, what="closed")
+    table = tables_of(tmp_path, [make_metrics(breaks=[broken]), make_metrics("ben")])["breaks"]
+    (row,) = table.to_dict("records")
+    assert (row["signer"], row["parameter"], row["end_seconds"], row["worst_frame"]) == ("anna", "mouth", 0.5, 5)
 
 
 def test_metrics_missing_from_an_older_file_are_empty_cells(make_metrics, tmp_path: Path) -> None:
