@@ -37,7 +37,7 @@ def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", hel
     """Set up logging on stderr."""
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", handlers=[handler])
-    for noisy in ("matplotlib", "PIL", "numba", "jax", "absl", "httpx", "urllib3", "filelock"):
+    for noisy in ("matplotlib", "fontTools", "PIL", "numba", "jax", "absl", "httpx", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
