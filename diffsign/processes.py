@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import signal
 import subprocess
@@ -12,8 +13,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-#: Seconds that a process has for cleaning up when it is told to end.
-PATIENCE = 10.0
+#: How often a process is asked to end, and how many seconds it has for cleaning up each time.
+ATTEMPTS, PATIENCE = 3, 5.0
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -53,12 +54,17 @@ def stop(process: subprocess.Popen[Any]) -> None:
     process.wait()
 
 
+_attempts = itertools.count(1)
+
+
 def _end(number: int, _: FrameType | None) -> None:
-    # A library may swallow the exit (a callback from C does): then the process ends without cleaning up, which the
-    # next run does. It has to be gone before the scheduler loses its patience.
-    last_resort = threading.Timer(PATIENCE, os._exit, [128 + number])
-    last_resort.daemon = True
-    last_resort.start()
+    # A library may swallow the exit (a finaliser or a callback from C does), so it is asked for again, and at last
+    # the process ends without cleaning up, which the next run does: a scheduler has no more patience either.
+    if next(_attempts) > ATTEMPTS:
+        os._exit(128 + number)
+    again = threading.Timer(PATIENCE, os.kill, [os.getpid(), number])
+    again.daemon = True
+    again.start()
     raise SystemExit(128 + number)
 
 
