@@ -19,6 +19,9 @@ MARGIN = 0.08
 #: Metres of hair above the highest point of the face (its brows).
 CROWN = 0.16
 
+#: Metres between the camera and what is nearest to it, at least.
+NEAREST = 0.3
+
 TRUNK = [BODY_NAMES.index(name) for name in ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "mid_hip")]
 SHOULDERS = [BODY_NAMES.index("left_shoulder"), BODY_NAMES.index("right_shoulder")]
 
@@ -50,9 +53,12 @@ def framed(motion: Motion, body: Body, width: int, height: int, *, turn: bool = 
     low, high = shown.min(axis=0), shown.max(axis=0)
     high[1] += CROWN
     focal = FOCAL * height
-    distance = focal * max((high[0] - low[0]) / width, (high[1] - low[1]) / height) / (1 - 2 * MARGIN)
     middle = (low + high) / 2
-    # What is nearest must fit too, so that the distance is to it.
+    shown = np.concatenate([shown, [[middle[0], high[1], middle[2]]]])
+    # Each point needs a distance of its own to lie within the margin; the largest is right for all.
+    free = (1 - 2 * MARGIN) / 2 * np.array([width, height])
+    needed = focal * np.abs(shown[:, :2] - middle[:2]) / free - (high[2] - shown[:, 2:])
+    distance = max(float(needed.max()), NEAREST)
     shift = np.array([middle[0], middle[1], high[2] + distance])
     camera = Camera.facing(width, height, focal)
     return replace(turned, transl=(turned.transl - shift).astype(np.float32), camera=camera)
