@@ -48,8 +48,9 @@ class Shot:
 
     def part(self, start: int, stop: int, dtype: type[np.floating] = np.float32) -> Shot:
         """Return a copy of the frames from ``start`` to ``stop``, in another precision if that is asked for."""
-        values = (getattr(self, name)[start:stop] for name in ("xy", "confidence", "world", "world_confidence"))
-        return Shot(*(value.astype(dtype) for value in values), self.changes[start:stop].copy())
+        values = (self.xy, self.confidence, self.world, self.world_confidence)
+        xy, confidence, world, world_confidence = (value[start:stop].astype(dtype) for value in values)
+        return Shot(xy, confidence, world, world_confidence, self.changes[start:stop].copy())
 
     def write(self, start: int, part: Shot) -> None:
         """Put a part back that begins at frame ``start``."""

@@ -32,8 +32,10 @@ def mark(
     """Write a result's film: sound, a notice that it is synthetic, and signed content credentials (C2PA)."""
     from diffsign.credentials.mark import Inputs, Outputs, run
 
-    pair = [Path(path) if path is not None else None for path in (settings.certificate, settings.key)]
-    inputs = Inputs(clip, manifest, conditioning, audio, motion, *pair, video, signer, consent, json.loads(generation))
+    chain, key = (Path(path) if path is not None else None for path in (settings.certificate, settings.key))
+    inputs = Inputs(
+        clip, manifest, conditioning, audio, motion, chain, key, video, signer, consent, json.loads(generation)
+    )
     typer.echo(run(inputs, Outputs(film), settings))
 
 

@@ -11,7 +11,7 @@ from diffsign.files import require_file
 GREEN = "#00b140"
 
 
-def parse_colour(colour: str, what: str = "colour") -> tuple[float, float, float]:
+def parse_colour(colour: object, what: str = "colour") -> tuple[float, float, float]:
     """Return sRGB in [0, 1] for ``#rrggbb``; raise a sentence naming ``what`` otherwise."""
     if not isinstance(colour, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         raise DiffSignError(f"{what} must be a colour written as '#rrggbb' (such as '{GREEN}'), not {colour!r}.")

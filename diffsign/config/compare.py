@@ -11,12 +11,12 @@ class CompareSettings(Settings):
     """How runs are compared."""
 
     by: Literal["auto", "run", "signer"] = Field(
-        "auto",
+        default="auto",
         description="What is a method: a run (its signers are averaged clip by clip), or each signer of a run; auto "
         "takes runs, and the signers of a run that is alone.",
     )
     metrics: list[str] = Field(
-        [
+        default=[
             "signing_all_source",
             "hands_recall_source",
             "hands_precision_source",
@@ -32,4 +32,4 @@ class CompareSettings(Settings):
         min_length=1,
         description="Metrics to compare, in the table's order (docs/metrics.md).",
     )
-    title: str = Field("Comparison", min_length=1, max_length=200, description="Title of table and plot.")
+    title: str = Field(default="Comparison", min_length=1, max_length=200, description="Title of table and plot.")

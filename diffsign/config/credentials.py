@@ -8,15 +8,17 @@ from diffsign.config.settings import Settings
 class CredentialsSettings(Settings):
     """What a finished film says of itself."""
 
-    signed: bool = Field(True, description="Sign content credentials (C2PA) into the film.")
+    signed: bool = Field(default=True, description="Sign content credentials (C2PA) into the film.")
     certificate: str | None = Field(
-        None,
+        default=None,
         description="Your certificate chain (PEM, the signing certificate first); by default one is made for the "
         "project, which proves that a film is unchanged but not who made it.",
     )
-    key: str | None = Field(None, description="Private key of the certificate (PEM, ES256, not encrypted).")
+    key: str | None = Field(default=None, description="Private key of the certificate (PEM, ES256, not encrypted).")
     label: str | None = Field(
-        None, max_length=80, description="Words to show in the picture, such as 'synthetic signer'; none by default."
+        default=None,
+        max_length=80,
+        description="Words to show in the picture, such as 'synthetic signer'; none by default.",
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -38,13 +38,13 @@ class Weights(Settings):
 
     id: str = Field(min_length=1, description="Hub id (owner/name), a local folder, or a folder of the hub's cache.")
     revision: str = Field(
-        "main",
+        default="main",
         min_length=1,
         description="Branch, tag or commit on the hub; the manifest names the commit found, to pin it here.",
     )
-    subfolder: str = Field("", description="Folder inside it.")
+    subfolder: str = Field(default="", description="Folder inside it.")
     variant: str | None = Field(
-        None, description="Variant of the weight files; fp16 is taken by itself where there are no plain ones."
+        default=None, description="Variant of the weight files; fp16 is taken by itself where there are no plain ones."
     )
 
     @model_validator(mode="before")
@@ -56,14 +56,14 @@ class Weights(Settings):
 class ControlNetWeights(Weights):
     """A ControlNet and how strongly it is followed."""
 
-    scale: float = Field(1.0, ge=0, le=2, description="Conditioning scale; 0 leaves the control out.")
+    scale: float = Field(default=1.0, ge=0, le=2, description="Conditioning scale; 0 leaves the control out.")
 
 
 class WeightFile(Settings):
     """One file of weights inside a folder on the hub, or local."""
 
     id: str = Field(min_length=1, description="Hub id (owner/name), or a local folder.")
-    revision: str = Field("main", min_length=1, description="Branch, tag or commit on the hub.")
+    revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the hub.")
     file: str = Field(min_length=1, description="Path of the file inside it, .safetensors or .bin.")
 
 
@@ -71,14 +71,18 @@ class IPAdapterWeights(WeightFile):
     """An IP-Adapter checkpoint in the original layout, and the image encoder it was trained with."""
 
     image_encoder: Weights = Field(description="CLIP vision tower with its projection.")
-    scale: float = Field(0.6, ge=0, le=2, description="Weight of the reference pictures when there are no words.")
-    scale_with_text: float = Field(0.5, ge=0, le=2, description="Weight of the reference pictures beside words.")
+    scale: float = Field(
+        default=0.6, ge=0, le=2, description="Weight of the reference pictures when there are no words."
+    )
+    scale_with_text: float = Field(
+        default=0.5, ge=0, le=2, description="Weight of the reference pictures beside words."
+    )
 
 
 class LoRAWeights(WeightFile):
     """A LoRA that a preset or a signer switches on."""
 
-    scale: float = Field(1.0, ge=0, le=2, description="How strongly it is applied.")
+    scale: float = Field(default=1.0, ge=0, le=2, description="How strongly it is applied.")
 
 
 def parse_lora(text: str) -> tuple[str, float | None]:
@@ -99,46 +103,52 @@ class SchedulerChoice(Settings):
     """A scheduler of diffusers."""
 
     name: str = Field(pattern=r"^[A-Za-z]+Scheduler$", description="Class in diffusers, such as DDIMScheduler.")
-    options: dict[str, Any] = Field({}, description="What differs from the schedule that the base model brings.")
+    options: dict[str, Any] = Field(
+        default={}, description="What differs from the schedule that the base model brings."
+    )
 
 
 class Preset(Settings):
     """A way to sample: the paper's, or a faster one."""
 
-    scheduler: SchedulerChoice | None = Field(None, description="By default the base model's own.")
-    steps: int = Field(50, ge=1, le=1000, description="Denoising steps.")
-    guidance_scale: float = Field(7.5, ge=0, le=50, description="Classifier-free guidance; up to 1 switches it off.")
-    lora: str | None = Field(None, description="Name of one of the family's LoRAs.")
+    scheduler: SchedulerChoice | None = Field(default=None, description="By default the base model's own.")
+    steps: int = Field(default=50, ge=1, le=1000, description="Denoising steps.")
+    guidance_scale: float = Field(
+        default=7.5, ge=0, le=50, description="Classifier-free guidance; up to 1 switches it off."
+    )
+    lora: str | None = Field(default=None, description="Name of one of the family's LoRAs.")
 
 
 class Family(Settings):
     """Weights that belong together and how they are used."""
 
     base: Weights = Field(description="Stable Diffusion 1.x or XL in the layout of diffusers.")
-    vae: Weights | None = Field(None, description="Another autoencoder than the base's.")
+    vae: Weights | None = Field(default=None, description="Another autoencoder than the base's.")
     controlnets: dict[ControlName, ControlNetWeights] = Field(description="ControlNet of each control.")
-    ip_adapter: IPAdapterWeights | None = Field(None, description="For signers given by a picture.")
-    loras: dict[str, LoRAWeights] = Field({}, description="LoRAs that presets and signers may name.")
+    ip_adapter: IPAdapterWeights | None = Field(default=None, description="For signers given by a picture.")
+    loras: dict[str, LoRAWeights] = Field(default={}, description="LoRAs that presets and signers may name.")
     motion_adapter: Weights | None = Field(
-        None, description="Motion module in the layout of AnimateDiff, for temporal: animatediff."
+        default=None, description="Motion module in the layout of AnimateDiff, for temporal: animatediff."
     )
-    clip: Weights | None = Field(None, description="CLIP model that judges the result.")
+    clip: Weights | None = Field(default=None, description="CLIP model that judges the result.")
     presets: dict[str, Preset] = Field(min_length=1, description="Ways to sample, by name.")
-    preset: str = Field("paper", description="The preset used unless told otherwise.")
-    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Width of the result in pixels.")
-    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Height of the result in pixels.")
+    preset: str = Field(default="paper", description="The preset used unless told otherwise.")
+    width: int | None = Field(default=None, ge=64, le=4096, multiple_of=8, description="Width of the result in pixels.")
+    height: int | None = Field(
+        default=None, ge=64, le=4096, multiple_of=8, description="Height of the result in pixels."
+    )
     short_side: int | None = Field(
-        None,
+        default=None,
         ge=64,
         le=4096,
         multiple_of=8,
         description="Pixels of the shorter side, where width and height are not given; by default the clip's.",
     )
-    dtype: DType = Field("float16", description="Precision on a GPU; a CPU computes in float32.")
-    seed: int = Field(42, ge=0, lt=2**63, description="Seed of the noise.")
-    prompt: str = Field("best quality, high quality", description="Words used when a signer brings none.")
+    dtype: DType = Field(default="float16", description="Precision on a GPU; a CPU computes in float32.")
+    seed: int = Field(default=42, ge=0, lt=2**63, description="Seed of the noise.")
+    prompt: str = Field(default="best quality, high quality", description="Words used when a signer brings none.")
     negative_prompt: str = Field(
-        "monochrome, lowres, bad anatomy, worst quality, low quality",
+        default="monochrome, lowres, bad anatomy, worst quality, low quality",
         description="What the pictures must not show, when a signer does not say.",
     )
 
@@ -252,12 +262,14 @@ BUILT_IN: dict[str, dict[str, Any]] = {
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        old = merged.get(key)
-        if isinstance(value, str) and isinstance(old, dict) and "id" in old:
-            value = {"revision": "main"} | split_revision(value)
-        if isinstance(value, dict) and isinstance(old, dict):
-            another_class = key == "scheduler" and value.get("name", old.get("name")) != old.get("name")
-            value = value if another_class else _laid_over(old, value)
+        if isinstance(merged.get(key), dict):
+            old = cast("dict[str, Any]", merged[key])
+            if isinstance(value, str) and "id" in old:
+                value = {"revision": "main"} | split_revision(value)
+            if isinstance(value, dict):
+                new = cast("dict[str, Any]", value)
+                another_class = key == "scheduler" and new.get("name", old.get("name")) != old.get("name")
+                value = new if another_class else _laid_over(old, new)
         merged[key] = value
     return merged
 

@@ -16,28 +16,36 @@ class StageSettings(Settings):
     """
 
     name: str = Field(description="What the log calls the stage.")
-    iterations: int = Field(8, ge=0, le=500, description="Most Gauss-Newton steps.")
-    body_prior: float = Field(4.78, ge=0, description="Weight of the pose prior, per radian.")
-    hand_prior: float = Field(4.78, ge=0, description="Weight of the hand pose prior, per standard deviation.")
-    bending: float = Field(15.2, ge=0, description="Weight of the prior against over-stretched elbows and knees.")
-    jaw: float = Field(47.8, ge=0, description="Weight on jaw rotation; ten times as much on turning and shifting.")
-    shape: float = Field(5.0, ge=0, description="Weight on the shape coefficients.")
-    expression: float = Field(5.0, ge=0, description="Weight on the expression coefficients.")
-    body_joints: float = Field(3.0, ge=0, description="Weight of body keypoints.")
-    hand_joints: float = Field(2.0, ge=0, description="Weight of hand keypoints.")
-    face_joints: float = Field(2.0, ge=0, description="Weight of face keypoints.")
+    iterations: int = Field(default=8, ge=0, le=500, description="Most Gauss-Newton steps.")
+    body_prior: float = Field(default=4.78, ge=0, description="Weight of the pose prior, per radian.")
+    hand_prior: float = Field(default=4.78, ge=0, description="Weight of the hand pose prior, per standard deviation.")
+    bending: float = Field(
+        default=15.2, ge=0, description="Weight of the prior against over-stretched elbows and knees."
+    )
+    jaw: float = Field(
+        default=47.8, ge=0, description="Weight on jaw rotation; ten times as much on turning and shifting."
+    )
+    shape: float = Field(default=5.0, ge=0, description="Weight on the shape coefficients.")
+    expression: float = Field(default=5.0, ge=0, description="Weight on the expression coefficients.")
+    body_joints: float = Field(default=3.0, ge=0, description="Weight of body keypoints.")
+    hand_joints: float = Field(default=2.0, ge=0, description="Weight of hand keypoints.")
+    face_joints: float = Field(default=2.0, ge=0, description="Weight of face keypoints.")
     interpenetration: float = Field(
-        0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
+        default=0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
     )
     depth: float = Field(
-        10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
+        default=10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
     )
-    hand_depth: float = Field(6.0, ge=0, description="The same for the bones of the hands, which are guessed worse.")
+    hand_depth: float = Field(
+        default=6.0, ge=0, description="The same for the bones of the hands, which are guessed worse."
+    )
     hidden: float = Field(
-        0.3, ge=0, description="Weight that keeps a hand that is not seen out of the picture, per point of its outline."
+        default=0.3,
+        ge=0,
+        description="Weight that keeps a hand that is not seen out of the picture, per point of its outline.",
     )
-    limits: float = Field(20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
-    temporal: float = Field(5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
+    limits: float = Field(default=20.0, ge=0, description="Weight of joint limits, per radian past the limit.")
+    temporal: float = Field(default=5.0, ge=0, description="Weight of acceleration, per radian a squared 1/24 s.")
 
     @classmethod
     def bare(cls, name: str, iterations: int = 8, **weights: float) -> StageSettings:
@@ -113,20 +121,24 @@ class FitSettings(Settings):
     """How SMPL-X is fitted to the keypoints of a clip."""
 
     focal_length: float | None = Field(
-        None, gt=0, description="Focal length in pixels; by default found from the clip."
+        default=None, gt=0, description="Focal length in pixels; by default found from the clip."
     )
     pose_prior: Literal["l2", "gmm", "vposer"] = Field(
-        "gmm", description="Prior on the body's pose; vposer needs its weights."
+        default="gmm", description="Prior on the body's pose; vposer needs its weights."
     )
-    vposer: str | None = Field(None, description="Weights of VPoser v2 (.ckpt, .pt or .npz), for pose_prior vposer.")
+    vposer: str | None = Field(
+        default=None, description="Weights of VPoser v2 (.ckpt, .pt or .npz), for pose_prior vposer."
+    )
     robust_scale: float = Field(
-        100.0, gt=0, description="Scale of the Geman-McClure robustifier, in pixels of a picture 1000 high."
+        default=100.0, gt=0, description="Scale of the Geman-McClure robustifier, in pixels of a picture 1000 high."
     )
-    min_confidence: float = Field(0.1, ge=0, le=1, description="Keypoints below this confidence do not pull.")
-    window: int = Field(128, ge=16, le=4096, description="Most frames fitted at once; longer clips go in windows.")
-    overlap: int = Field(16, ge=2, le=256, description="Frames that neighbouring windows share.")
+    min_confidence: float = Field(default=0.1, ge=0, le=1, description="Keypoints below this confidence do not pull.")
+    window: int = Field(
+        default=128, ge=16, le=4096, description="Most frames fitted at once; longer clips go in windows."
+    )
+    overlap: int = Field(default=16, ge=2, le=256, description="Frames that neighbouring windows share.")
     stages: Literal["default", "published"] | Annotated[tuple[StageSettings, ...], Field(min_length=1)] = Field(
-        "default", description="Annealed stages: default, published (SMPLify-X's), or a list of one's own."
+        default="default", description="Annealed stages: default, published (SMPLify-X's), or a list of one's own."
     )
 
     def schedule(self) -> tuple[StageSettings, ...]:

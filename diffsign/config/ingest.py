@@ -9,20 +9,22 @@ class IngestSettings(Settings):
     """How a source video becomes a clip."""
 
     fps: float | None = Field(
-        None,
+        default=None,
         gt=0,
         le=120,
         description="Frames per second of the clip; by default the source's own, up to 60: no stroke is lost.",
     )
-    height: int = Field(512, ge=64, le=4096, multiple_of=8, description="Height of the clip in pixels.")
+    height: int = Field(default=512, ge=64, le=4096, multiple_of=8, description="Height of the clip in pixels.")
     width: int | None = Field(
-        None,
+        default=None,
         ge=64,
         le=4096,
         multiple_of=8,
         description="Width in pixels; by default as the source's shape asks, to a multiple of 8.",
     )
-    max_seconds: float = Field(600.0, gt=0, description="Longest clip that is taken; longer sources need a trim.")
+    max_seconds: float = Field(
+        default=600.0, gt=0, description="Longest clip that is taken; longer sources need a trim."
+    )
 
     @property
     def rate(self) -> float:

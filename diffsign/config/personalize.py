@@ -14,31 +14,40 @@ from diffsign.config.settings import Settings
 class PersonalizeSettings(Settings):
     """How a LoRA is trained from a few pictures (DreamBooth with prior preservation)."""
 
-    steps: int = Field(400, ge=1, le=100_000, description="Training steps; more for a closer likeness.")
-    learning_rate: float = Field(1e-4, gt=0, le=0.1, description="Step size of the optimiser.")
-    rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA: how much it can hold.")
+    steps: int = Field(default=400, ge=1, le=100_000, description="Training steps; more for a closer likeness.")
+    learning_rate: float = Field(default=1e-4, gt=0, le=0.1, description="Step size of the optimiser.")
+    rank: int = Field(default=16, ge=1, le=256, description="Rank of the LoRA: how much it can hold.")
     layers: Literal["attention", "all"] = Field(
-        "attention", description="What the LoRA changes; all takes convolutions as well, which small families need."
+        default="attention",
+        description="What the LoRA changes; all takes convolutions as well, which small families need.",
     )
-    batch_size: int = Field(1, ge=1, le=64, description="Pictures a step, and as many of the prior beside them.")
+    batch_size: int = Field(
+        default=1, ge=1, le=64, description="Pictures a step, and as many of the prior beside them."
+    )
     size: int | None = Field(
-        None, ge=64, le=2048, multiple_of=8, description="Pixels on a side; by default what the base was trained at."
+        default=None,
+        ge=64,
+        le=2048,
+        multiple_of=8,
+        description="Pixels on a side; by default what the base was trained at.",
     )
     controlled: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         le=1,
         description="Share of the steps that see control pictures, as at use. With them a LoRA learns colours and "
         "textures, without them also shapes; the family demo cannot draw without them.",
     )
-    prior_weight: float = Field(1.0, ge=0, le=10, description="Weight of what the class looked like before; 0 is none.")
-    prior_pictures: int = Field(16, ge=1, le=1000, description="Pictures of the class, drawn once by the base.")
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random; the same gives the same LoRA.")
-    save_every: int = Field(50, ge=1, le=100_000, description="Steps between checkpoints.")
-    checkpointing: bool = Field(False, description="Save memory by computing activations twice; slower.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
+    prior_weight: float = Field(
+        default=1.0, ge=0, le=10, description="Weight of what the class looked like before; 0 is none."
+    )
+    prior_pictures: int = Field(default=16, ge=1, le=1000, description="Pictures of the class, drawn once by the base.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of everything random; the same gives the same LoRA.")
+    save_every: int = Field(default=50, ge=1, le=100_000, description="Steps between checkpoints.")
+    checkpointing: bool = Field(default=False, description="Save memory by computing activations twice; slower.")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where to compute.")
     dtype: DType | None = Field(
-        None, description="Precision of what is not trained; by default bfloat16 on a GPU, float32 on a CPU."
+        default=None, description="Precision of what is not trained; by default bfloat16 on a GPU, float32 on a CPU."
     )
 
 
@@ -52,13 +61,13 @@ class SubjectSettings(PersonalizeSettings):
         json_schema_extra=formerly("words"),
     )
     class_prompt: str = Field(
-        "a person",
+        default="a person",
         min_length=1,
         description="The class, without the rare word; several descriptions, separated by ';', are kept all.",
         json_schema_extra=formerly("class_words"),
     )
     family: str | None = Field(
-        None, description="Model family to fine-tune; by default that of signers given by words."
+        default=None, description="Model family to fine-tune; by default that of signers given by words."
     )
 
     @property

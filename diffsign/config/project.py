@@ -185,7 +185,7 @@ class Video:
     def import_motion_flags(self) -> list[str]:
         """Return what a motion's files do not say, and the rate and size that a video's clip would have."""
         config = self.project.config
-        size = {"fps": config.ingest.fps, "height": config.ingest.height, "width": config.ingest.width}
+        size: dict[str, Any] = {name: getattr(config.ingest, name) for name in ("fps", "height", "width")}
         return to_flags(ImportMotionSettings(**config.import_motion.model_dump(), **size))
 
     def detect_flags(self) -> list[str]:

@@ -83,7 +83,7 @@ def up_to_date(model: type[BaseModel], values: Any, where: str, path: str = "") 
 
 def _past(field: FieldInfo, default: Any, key: str = "formerly") -> Any:
     extra = field.json_schema_extra
-    return extra.get(key, default) if isinstance(extra, dict) else default
+    return cast("dict[str, Any]", extra).get(key, default) if isinstance(extra, dict) else default
 
 
 def _inside(annotation: Any, value: Any, where: str, path: str) -> Any:

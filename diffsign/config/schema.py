@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import Field
@@ -49,78 +49,87 @@ class FamilyChoice(Settings):
 class Config(Settings):
     """Everything that a run can be told."""
 
-    videos: InputPath = Field("config/videos.tsv", description="Sheet of the source videos.")
-    signers: InputPath = Field("config/signers.tsv", description="Sheet of the synthetic signers.")
-    results: OutputFolder = Field("results", description="Folder for everything that is made from the videos.")
+    videos: InputPath = Field(default="config/videos.tsv", description="Sheet of the source videos.")
+    signers: InputPath = Field(default="config/signers.tsv", description="Sheet of the synthetic signers.")
+    results: OutputFolder = Field(default="results", description="Folder for everything that is made from the videos.")
     resources: OutputFolder = Field(
-        "resources", description="Folder for what many runs share: the body, manifests of the weights."
+        default="resources", description="Folder for what many runs share: the body, manifests of the weights."
     )
     body: TrackedPath | None = Field(
-        None, description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use)."
+        default=None,
+        description="SMPL-X file (.npz) to fit and render; by default one is built from Anny (free to use).",
     )
     frames: Frames | None = Field(
-        None, description="Frames to generate of every video whose row names none, counted from 0; by default all."
+        default=None,
+        description="Frames to generate of every video whose row names none, counted from 0; by default all.",
     )
     samples: int = Field(
-        1, ge=1, le=100, description="Times that every signer is generated, with successive seeds (signer-1, signer-2)."
+        default=1,
+        ge=1,
+        le=100,
+        description="Times that every signer is generated, with successive seeds (signer-1, signer-2).",
     )
     sweep: dict[str, list[Any] | dict[str, Any]] = Field(
-        {},
+        default={},
         description="Columns of the sheet of signers with several values, such as {ip_adapter_scale: [0.4, 0.6]}: "
         "every signer is generated once for each.",
     )
     experiments_overlay: InputPath | None = Field(
-        None,
+        default=None,
         description="Config laid over each of the paper's experiments (target experiments), such as "
         "config/experiments/demo.yaml.",
     )
     shard_size: int = Field(
-        100,
+        default=100,
         ge=0,
         le=10_000,
         description="Clips that one job takes from source to metrics, where the sheet has more than five times as "
         "many; 0 makes every step of every clip a job of its own.",
     )
     shard: str | None = Field(
-        None, pattern=r"^s\d{5,}$", description="Only the clips of this shard; the workflow sets it for its own jobs."
+        default=None,
+        pattern=r"^s\d{5,}$",
+        description="Only the clips of this shard; the workflow sets it for its own jobs.",
     )
-    chunks: int = Field(1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
+    chunks: int = Field(default=1, ge=1, le=1000, description="Jobs that the generation of one clip is split into.")
     together: bool = Field(
-        False,
+        default=False,
         description="Generate all signers of a video and a family in one job, which loads the networks once; chunks "
         "then have no effect.",
     )
-    say: SaySettings = Field(SaySettings(), description="How a text is said.")
-    ingest: IngestSettings = Field(IngestSettings(), description="How a source video becomes a clip.")
-    detect: DetectSettings = Field(DetectSettings(), description="How keypoints are found.")
-    clean: CleanSettings = Field(CleanSettings(), description="How keypoints are filtered.")
+    say: SaySettings = Field(default=SaySettings(), description="How a text is said.")
+    ingest: IngestSettings = Field(default=IngestSettings(), description="How a source video becomes a clip.")
+    detect: DetectSettings = Field(default=DetectSettings(), description="How keypoints are found.")
+    clean: CleanSettings = Field(default=CleanSettings(), description="How keypoints are filtered.")
     import_motion: MotionSourceSettings = Field(
-        MotionSourceSettings(), description="How SMPL-X parameters of other tools are read (column motion)."
+        default=MotionSourceSettings(), description="How SMPL-X parameters of other tools are read (column motion)."
     )
-    fit: FitSettings = Field(FitSettings(), description="How the body is fitted to the keypoints.")
-    smooth: SmoothSettings = Field(SmoothSettings(), description="How the fitted motion is filtered.")
-    render: RenderSettings = Field(RenderSettings(), description="How the avatar looks and is rendered.")
-    control: ControlSettings = Field(ControlSettings(), description="What conditions the diffusion model.")
-    family: FamilyChoice = Field(FamilyChoice(), description="Which model family draws which signer.")
+    fit: FitSettings = Field(default=FitSettings(), description="How the body is fitted to the keypoints.")
+    smooth: SmoothSettings = Field(default=SmoothSettings(), description="How the fitted motion is filtered.")
+    render: RenderSettings = Field(default=RenderSettings(), description="How the avatar looks and is rendered.")
+    control: ControlSettings = Field(default=ControlSettings(), description="What conditions the diffusion model.")
+    family: FamilyChoice = Field(default=FamilyChoice(), description="Which model family draws which signer.")
     families: dict[str, dict[str, Any]] = Field(
-        {},
+        default={},
         description="Model families, key by key over the built-in demo, sd15 and sdxl; a family of another "
         "name is new.",
     )
     subjects: dict[Identifier, SubjectSettings] = Field(
-        {},
+        default={},
         description="Subjects that a family is fine-tuned on from a few pictures, by the name that signers give as "
         "lora; `diffsign personalize --help` has the keys beside pictures, instance_prompt, class_prompt and family.",
         json_schema_extra=formerly("characters"),
     )
-    generate: GenerateSettings = Field(GenerateSettings(), description="How the signers are generated.")
-    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="What the results are measured with.")
+    generate: GenerateSettings = Field(default=GenerateSettings(), description="How the signers are generated.")
+    evaluate: EvaluateSettings = Field(default=EvaluateSettings(), description="What the results are measured with.")
     export: ExportSettings = Field(
-        ExportSettings(), description="What is written of every video for other tools (target export)."
+        default=ExportSettings(), description="What is written of every video for other tools (target export)."
     )
-    credentials: CredentialsSettings = Field(CredentialsSettings(), description="What a film says of itself.")
-    compare: CompareSettings = Field(CompareSettings(), description="How signers are compared (target `compare`).")
-    report: ReportSettings = Field(ReportSettings(), description="How the page of results is made.")
+    credentials: CredentialsSettings = Field(default=CredentialsSettings(), description="What a film says of itself.")
+    compare: CompareSettings = Field(
+        default=CompareSettings(), description="How signers are compared (target `compare`)."
+    )
+    report: ReportSettings = Field(default=ReportSettings(), description="How the page of results is made.")
 
     def family_of(self, signer: SignerRow) -> str:
         """Return the name of the family that draws a signer."""
@@ -167,7 +176,7 @@ def read_config(path: str | Path) -> Config:
         raise DiffSignError(f"config file '{path}' is not YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise DiffSignError(f"config file '{path}' must hold keys and values, not {type(values).__name__}.")
-    return load_config(values, f"config file '{path}'")
+    return load_config(cast("dict[str, Any]", values), f"config file '{path}'")
 
 
 def load_videos(config: Config) -> dict[str, VideoRow]:

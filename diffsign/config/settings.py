@@ -108,7 +108,7 @@ def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
 
 def parse_flags(model: type[Model], flags: dict[str, Any], where: str) -> Model:
     """Check what the command line gave: text for numbers and words, JSON for anything larger, None for not given."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in flags.items():
         if value is None:
             continue
@@ -123,7 +123,7 @@ def parse_flags(model: type[Model], flags: dict[str, Any], where: str) -> Model:
 
 def to_flags(settings: Settings) -> list[str]:
     """Return the command-line flags that give these settings, one string a flag, every field written out."""
-    flags = []
+    flags: list[str] = []
     for name, value in settings.model_dump(mode="json").items():
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):

@@ -40,34 +40,40 @@ class VideoRow(Settings):
     """One source: a video, a ``.pose`` file, or a text."""
 
     video: Identifier = Field(description="Id of the video; names its folder under results/videos/.")
-    path: InputPath | None = Field(None, description="The video file.")
+    path: InputPath | None = Field(default=None, description="The video file.")
     pose: TrackedPath | None = Field(
-        None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose."
+        default=None, description="Instead of a video: a .pose file of MediaPipe Holistic or OpenPose."
     )
     motion: TrackedPath | None = Field(
-        None,
+        default=None,
         description="Instead of a video: SMPL-X parameters of another tool, an .npz or a folder with one a frame.",
     )
-    say: str | None = Field(None, description="Instead of a video: a text, fingerspelled or signed from a lexicon.")
-    spoken_language: str | None = Field(None, description="Language of the text to say, such as en.")
-    signed_language: str | None = Field(None, description="Sign language of the text to say, such as ase.")
-    lexicon: TrackedPath | None = Field(None, description="Folder of signs for the text to say.")
-    start: float | None = Field(None, ge=0, description="Seconds into the file where the clip begins.")
-    end: float | None = Field(None, gt=0, description="Seconds into the file where the clip ends.")
+    say: str | None = Field(
+        default=None, description="Instead of a video: a text, fingerspelled or signed from a lexicon."
+    )
+    spoken_language: str | None = Field(default=None, description="Language of the text to say, such as en.")
+    signed_language: str | None = Field(default=None, description="Sign language of the text to say, such as ase.")
+    lexicon: TrackedPath | None = Field(default=None, description="Folder of signs for the text to say.")
+    start: float | None = Field(default=None, ge=0, description="Seconds into the file where the clip begins.")
+    end: float | None = Field(default=None, gt=0, description="Seconds into the file where the clip ends.")
     rotate: int = Field(
-        0,
+        default=0,
         multiple_of=90,
         description="Degrees to turn the picture clockwise, where the file does not say that it lies on its side.",
     )
-    mirror: bool = Field(False, description="Exchange left and right: recordings of a mirror or a selfie camera.")
+    mirror: bool = Field(
+        default=False, description="Exchange left and right: recordings of a mirror or a selfie camera."
+    )
     crop: str | None = Field(
-        None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
+        default=None, pattern=r"^\d+:\d+:\d+:\d+$", description="Part of the picture, W:H:X:Y in pixels of the file."
     )
-    openpose: TrackedPath | None = Field(None, description="Folder of OpenPose JSON, with `detector: openpose`.")
+    openpose: TrackedPath | None = Field(
+        default=None, description="Folder of OpenPose JSON, with `detector: openpose`."
+    )
     frames: Frames | None = Field(
-        None, description="Frames to generate, counted from 0 and separated by ';'; by default all."
+        default=None, description="Frames to generate, counted from 0 and separated by ';'; by default all."
     )
-    caption: str | None = Field(None, description="The source signer in words, for directional similarity.")
+    caption: str | None = Field(default=None, description="The source signer in words, for directional similarity.")
 
     @field_validator("frames", mode="before")
     @classmethod
@@ -108,32 +114,38 @@ class SignerRow(Settings):
 
     signer: Identifier = Field(description="Id of the signer; names its folder under results/signers/.")
     image: list[TrackedPath] = Field(default=[], description="Reference pictures, separated by ';'.")
-    text: str | None = Field(None, description="The signer in words.")
-    negative: str | None = Field(None, description="What the pictures must not show; by default the family's.")
-    family: str | None = Field(None, description="Model family; by default the config's for this kind of signer.")
-    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
-    ip_adapter_scale: float | None = Field(None, ge=0, le=2, description="Weight of the reference pictures.")
-    preset: str | None = Field(None, description="Way to sample, by its name in the family; by default the config's.")
-    steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps; by default the config's.")
+    text: str | None = Field(default=None, description="The signer in words.")
+    negative: str | None = Field(default=None, description="What the pictures must not show; by default the family's.")
+    family: str | None = Field(
+        default=None, description="Model family; by default the config's for this kind of signer."
+    )
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="Seed of the noise; by default the config's.")
+    ip_adapter_scale: float | None = Field(default=None, ge=0, le=2, description="Weight of the reference pictures.")
+    preset: str | None = Field(
+        default=None, description="Way to sample, by its name in the family; by default the config's."
+    )
+    steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps; by default the config's.")
     guidance_scale: float | None = Field(
-        None, ge=0, le=50, description="Classifier-free guidance; by default the config's."
+        default=None, ge=0, le=50, description="Classifier-free guidance; by default the config's."
     )
     controls: dict[ControlName, ControlScale] | None = Field(
-        None, description="Controls with their scales, as pose:1.0;canny:0.8; by default the config's."
+        default=None, description="Controls with their scales, as pose:1.0;canny:0.8; by default the config's."
     )
     samples: int | None = Field(
-        None, ge=1, le=100, description="Times that the signer is generated, with successive seeds."
+        default=None, ge=1, le=100, description="Times that the signer is generated, with successive seeds."
     )
     region: list[Region] = Field(
         default=[],
         description="What each reference picture describes, separated by ';': all, signer or background.",
     )
     background: TrackedPath | None = Field(
-        None, description="Colour or picture behind the signer; by default the config's."
+        default=None, description="Colour or picture behind the signer; by default the config's."
     )
-    real_person: Literal["yes", "no"] = Field("no", description="Whether the pictures show a real person: yes or no.")
+    real_person: Literal["yes", "no"] = Field(
+        default="no", description="Whether the pictures show a real person: yes or no."
+    )
     consent: str | None = Field(
-        None,
+        default=None,
         description="By whose leave the person's pictures are used, and where that is kept; travels with the film.",
     )
     lora: list[str] = Field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from diffsign.config.settings import parse
 from diffsign.errors import DiffSignError, nearest
@@ -42,7 +42,8 @@ def label_of(value: Any) -> str:
     ('0_4', 'pose', 'sd15-plus')
     """
     if isinstance(value, Mapping):
-        parts = [name if scale == 1 else f"{name}{scale:g}" for name, scale in value.items() if scale]
+        scales = cast("Mapping[str, float]", value)
+        parts = [name if scale == 1 else f"{name}{scale:g}" for name, scale in scales.items() if scale]
         value = "_".join(parts)
     return re.sub(r"[^A-Za-z0-9_-]", "_", f"{value:g}" if isinstance(value, float) else str(value))
 

@@ -94,7 +94,8 @@ def hands_distance(reference: Keypoints, result: Keypoints, min_confidence: floa
             return float("nan")
         tracks.append(np.where(shown[..., None], points, MISSING)[_trimmed(shown)])
     squares: Distance = lambda first, second: ((first - second) ** 2).sum(-1)  # noqa: E731
-    return float(np.sqrt(warped_cost(*tracks, squares, round(REACH * reference.fps))).mean())
+    first, second = tracks
+    return float(np.sqrt(warped_cost(first, second, squares, round(REACH * reference.fps))).mean())
 
 
 def joint_distance(reference: Keypoints, result: Keypoints, min_confidence: float = 0.0) -> float:
@@ -114,4 +115,5 @@ def joint_distance(reference: Keypoints, result: Keypoints, min_confidence: floa
             return float("nan")
         tracks.append(np.where(shown[..., None], points, 0.0)[:, index])
     mean: Distance = lambda first, second: np.linalg.norm(first - second, axis=-1).mean(-1, keepdims=True)  # noqa: E731
-    return float(warped_cost(*tracks, mean, round(REACH * reference.fps))[0] / len(reference))
+    first, second = tracks
+    return float(warped_cost(first, second, mean, round(REACH * reference.fps))[0] / len(reference))

@@ -150,12 +150,12 @@ def _movement(result: Signing, truth: Signing, side: str) -> dict[str, float]:
     tracks = [signing.points[:, wrist] - head(signing.points) for signing in (result, truth)]
     for track in tracks:
         track[~truth.present[side]] = np.nan
-    flat = [track[:, :2] for track in tracks]
+    shown, asked = tracks
     return {
-        "peak_speed_ratio": peak_speed_ratio(*flat, truth.fps),
-        "peak_speed_ratio_in_space": peak_speed_ratio(*tracks, truth.fps),
-        "velocity_correlation": velocity_correlation(*flat, truth.fps),
-        "delay_frames": delay(*flat, truth.fps),
+        "peak_speed_ratio": peak_speed_ratio(shown[:, :2], asked[:, :2], truth.fps),
+        "peak_speed_ratio_in_space": peak_speed_ratio(shown, asked, truth.fps),
+        "velocity_correlation": velocity_correlation(shown[:, :2], asked[:, :2], truth.fps),
+        "delay_frames": delay(shown[:, :2], asked[:, :2], truth.fps),
     }
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from diffsign.geometry.arrays import Floats, Integers
 from diffsign.geometry.camera import Camera
 
 #: Triangles are grouped by the size of their bounding box, in pixels, and each group is filled in one go.
@@ -28,9 +30,9 @@ class Raster:
         depth: (H, W) float32, metres along the optical axis, 0 for none.
     """
 
-    face: np.ndarray
-    weights: np.ndarray
-    depth: np.ndarray
+    face: Integers
+    weights: Floats
+    depth: Floats
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,16 @@ class _Triangles:
         nearness: (F, 3) one over the depth of the corners.
     """
 
-    low: np.ndarray
-    box: np.ndarray
-    seen: np.ndarray
-    corner: np.ndarray
-    slope_x: np.ndarray
-    slope_y: np.ndarray
-    nearness: np.ndarray
+    low: Integers
+    box: Integers
+    seen: NDArray[np.bool_]
+    corner: Floats
+    slope_x: Floats
+    slope_y: Floats
+    nearness: Floats
 
     @classmethod
-    def project(cls, vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> _Triangles:
+    def project(cls, vertices: Floats, faces: Integers, camera: Camera) -> _Triangles:
         """Project vertices (V, 3) in the world and set up the faces (F, 3)."""
         in_camera = camera.to_camera(np.asarray(vertices, np.float64))
         z = np.maximum(in_camera[:, 2], 1e-3)
@@ -76,7 +78,7 @@ class _Triangles:
         corner = slope_x * (origin[:, :1] - starts[0]) + slope_y * (origin[:, 1:] - starts[1])
         return cls(low, box, seen, corner, slope_x, slope_y, (1.0 / z)[faces])
 
-    def fill(self, part: np.ndarray, size: int, width: int, buffer: np.ndarray) -> None:
+    def fill(self, part: Integers, size: int, width: int, buffer: NDArray[np.uint64]) -> None:
         """Write the faces ``part``, whose boxes are at most ``size`` pixels wide and high, into ``buffer``.
 
         Nearness stands in the high 32 bits, the face in the low ones: the largest number wins the pixel.
@@ -99,14 +101,14 @@ class _Triangles:
         pixels = (self.low[which, 1] + dy[pixel]) * width + self.low[which, 0] + dx[pixel]
         np.maximum.at(buffer, pixels, key | which.astype(np.uint64))
 
-    def weights(self, face: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    def weights(self, face: Integers, pixel: Integers) -> Floats:
         """Return the coordinates (N, 3) of pixels (N, 2), each in its face (N,), times the corners' nearness."""
         away = pixel - self.low[face]
         flat = self.corner[face] + self.slope_x[face] * away[:, :1] + self.slope_y[face] * away[:, 1:]
         return flat * self.nearness[face]
 
 
-def rasterise(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Raster:
+def rasterise(vertices: Floats, faces: Integers, camera: Camera) -> Raster:
     """Find the nearest face of every pixel.
 
     Args:
@@ -136,7 +138,7 @@ def rasterise(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Raster
     return Raster(face.reshape(shape), weights.reshape(*shape, 3), depth.reshape(shape))
 
 
-def nearest_depth(cells: np.ndarray, depth: np.ndarray, count: int) -> np.ndarray:
+def nearest_depth(cells: Integers, depth: Floats, count: int) -> Floats:
     """Return the nearest depth in each of ``count`` cells, infinite where nothing falls.
 
     Args:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from diffsign.geometry.arrays import Floats
 from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 
 #: Rotation that brings our world's y to z, as in AMASS and Blender; the signer then faces −y.
 Y_UP_TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 
 
-def rotate_world(
-    global_orient: np.ndarray, transl: np.ndarray, pelvis: np.ndarray, rotation: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def rotate_world(global_orient: Floats, transl: Floats, pelvis: Floats, rotation: Floats) -> tuple[Floats, Floats]:
     """Rotate a body of SMPL-X about the world's origin.
 
     Args:

@@ -20,7 +20,7 @@ class Located(Settings):
 
     path: str = Field(description="Folder or file on this machine.")
     id: str = Field(description="Hub id or path that the family names.")
-    commit: str | None = Field(None, description="Commit of the hub's repository.")
+    commit: str | None = Field(default=None, description="Commit of the hub's repository.")
     bytes: int = Field(description="Size of its weights.")
 
 

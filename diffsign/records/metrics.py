@@ -33,7 +33,7 @@ class Metric(_Record):
     """
 
     value: float | None = None
-    frames: int = Field(0, ge=0)
+    frames: int = Field(default=0, ge=0)
     network: str | None = None
     settings: dict[str, str | int | float | bool | None] = {}
     reason: str | None = None

@@ -328,7 +328,8 @@ def choreograph(
         path = replace(path, wrist=wrist)
         forward = _keep_out(planner.points(path), planner.hand.thickness, solids, fps, clearance)
         paths[side] = replace(path, wrist=wrist + forward[:, None] * torso.ahead)
-    apart = _keep_apart(*(planners[s].points(paths[s]) for s in SIDES), planners["left"].hand.thickness, fps)
+    first, second = (planners[side].points(paths[side]) for side in SIDES)
+    apart = _keep_apart(first, second, planners["left"].hand.thickness, fps)
     for side, path in paths.items():
         outward = planners[side].out * apart[:, None] * np.array([1.0, 0.0, 0.0])
         moved = replace(path, wrist=path.wrist + outward)
