@@ -31,16 +31,16 @@ rule export_motion:
         " {params.settings:q} > {log:q} 2>&1"
 
 
-rule export_pose:
+rule export_keypoints:
     """Write the cleaned keypoints as a .pose file."""
     input:
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.clean.npz",
     output:
         file=f"{RESULTS}/videos/{{video}}/export/keypoints.pose",
     log:
-        f"{LOGS}/{{video}}/export_pose.log",
+        f"{LOGS}/{{video}}/export_keypoints.log",
     benchmark:
-        f"{BENCHMARKS}/{{video}}/export_pose.tsv"
+        f"{BENCHMARKS}/{{video}}/export_keypoints.tsv"
     conda:
         "../envs/video.yaml"
     threads: 1
@@ -51,7 +51,7 @@ rule export_pose:
         "python -m diffsign export keypoints {input.keypoints:q} {output.file:q} > {log:q} 2>&1"
 
 
-use rule export_pose as export_openpose with:
+use rule export_keypoints as export_openpose with:
     output:
         file=directory(f"{RESULTS}/videos/{{video}}/export/openpose"),
     log:
