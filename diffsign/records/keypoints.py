@@ -144,7 +144,15 @@ def save_keypoints(path: str | Path, keypoints: Keypoints) -> None:
 
 
 def load_keypoints(path: str | Path) -> Keypoints:
-    """Read keypoints written by :func:`save_keypoints`; raises :class:`DiffSignError` on any other file."""
+    """Read keypoints written by :func:`save_keypoints`; raises :class:`DiffSignError` on any other file.
+
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "keypoints.npz"
+    >>> save_keypoints(path, Keypoints(np.ones((24, COUNT, 3), np.float32), fps=24.0, width=512, height=512))
+    >>> keypoints = load_keypoints(path)
+    >>> len(keypoints), keypoints.points[:, LEFT_HAND].shape, NAMES[0]
+    (24, (24, 21, 3), 'nose')
+    """
     arrays = load_archive(path, FORMAT, VERSION, SCHEMA)
     for name in ("points", "world"):
         if name in arrays:

@@ -159,7 +159,16 @@ def save_motion(path: str | Path, motion: Motion) -> None:
 
 
 def load_motion(path: str | Path) -> Motion:
-    """Read a motion written by :func:`save_motion`; raises :class:`DiffSignError` on any other file."""
+    """Read a motion written by :func:`save_motion`; raises :class:`DiffSignError` on any other file.
+
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "motion.npz"
+    >>> camera = Camera.facing(width=512, height=512, focal=800.0)
+    >>> save_motion(path, Motion.rest(frames=24, camera=camera, fps=24.0, betas=10, expressions=10))
+    >>> motion = load_motion(path)
+    >>> len(motion), motion.full_pose.shape, motion.left_hand_pose.shape
+    (24, (24, 55, 3), (24, 15, 3))
+    """
     arrays = load_archive(path, FORMAT, VERSION, SCHEMA)
     _check_camera(arrays, f"motion '{path}'")
     camera = Camera.from_arrays(arrays)
