@@ -6,16 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from diffsign.config.sheets import Region
 from diffsign.errors import DiffSignError, explain_validation
 from diffsign.records.tensors import checksum_of, load_tensors, save_tensors
 
 if TYPE_CHECKING:
     import torch
+
+    from diffsign.config.sheets import Region
 
 FORMAT, VERSION = "diffsign-conditioning", 3
 
@@ -80,24 +79,38 @@ _TENSORS = (
 )
 
 
-class _Words(BaseModel):
-    """The part of a conditioning that is no tensor."""
+#: The part of a conditioning that is no tensor.
+_WORDS = ("family", "prompt", "negative", "worded", "images", "regions", "loras")
 
-    model_config = ConfigDict(extra="forbid", strict=True)
 
-    family: str
-    prompt: str
-    negative: str
-    worded: bool
-    images: list[str]
-    regions: list[Region] = []
-    loras: list[LoRA] = []
+def _read_words(text: str, where: str) -> Any:
+    """Check the part of a conditioning that is no tensor; whoever only samples needs no pydantic for it."""
+    from pydantic import BaseModel, ConfigDict, ValidationError
+
+    from diffsign.config import sheets
+
+    class Words(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True)
+
+        family: str
+        prompt: str
+        negative: str
+        worded: bool
+        images: list[str]
+        regions: list[sheets.Region] = []
+        loras: list[LoRA] = []
+
+    Words.model_rebuild(_types_namespace={"sheets": sheets, "LoRA": LoRA})
+    try:
+        return Words.model_validate_json(text)
+    except ValidationError as error:
+        raise explain_validation(error, where, known=Words.model_fields) from error
 
 
 def save_conditioning(path: str | Path, conditioning: Conditioning) -> None:
     """Write embeddings as safetensors; words and picture names go into its metadata."""
     tensors = {name: getattr(conditioning, name) for name in _TENSORS if getattr(conditioning, name) is not None}
-    values = {name: getattr(conditioning, name) for name in _Words.model_fields}
+    values = {name: getattr(conditioning, name) for name in _WORDS}
     words = json.dumps(values | {"loras": [asdict(lora) for lora in conditioning.loras]}, ensure_ascii=False)
     metadata = {"format": FORMAT, "version": str(VERSION), "signer": words, "checksum": checksum_of(tensors, words)}
     save_tensors(path, tensors, metadata)
@@ -131,10 +144,7 @@ def load_conditioning(path: str | Path) -> Conditioning:
     checksum = metadata.get("checksum")
     if checksum != checksum_of(tensors, metadata.get("signer", "")) and (checksum or int(metadata["version"]) > 2):
         raise DiffSignError(f"{where} is damaged: its checksum does not match; run diffsign encode again.")
-    try:
-        words = _Words.model_validate_json(metadata.get("signer", ""))
-    except ValidationError as error:
-        raise explain_validation(error, where, known=_Words.model_fields) from error
+    words = _read_words(metadata.get("signer", ""), where)
     _check_tensors(tensors, where)
     for lora in words.loras:
         if not Path(lora.path).is_file():

@@ -13,6 +13,10 @@ from diffsign.config.project import Project, repeated
 from diffsign.config.settings import to_flags
 from diffsign.records.failures import Failure, is_mistake, last_line, load_failures, save_failures
 
+#: Second of the epoch to which outputs of a failed run are dated, so that the next run makes them anew. Snakemake takes
+#: 0 for no date at all.
+LONG_AGO = 86400.0
+
 
 def unfinished_results(dag: Any, failed: Iterable[Any]) -> list[Failure]:
     """Return every result that a run should have made and has not.
@@ -91,7 +95,7 @@ def summarise_failed_run(workflow: Any, project: Project) -> None:
         subprocess.run([*command, "report", *page, *told], check=False)
     for file in map(Path, outputs):
         if file.exists():
-            os.utime(file, (0, 0))
+            os.utime(file, (LONG_AGO, LONG_AGO))
 
 
 def retry_no_mistakes() -> None:

@@ -139,7 +139,7 @@ def test_a_run_that_is_stopped_goes_on(inputs, body_path):
     process = start(inputs, "my video.mp4", "--text", "a man")
     log = inputs / "out/run.log"
     for _ in range(600):
-        if log.exists() and "rule body" in log.read_text():
+        if log.exists() and "rule " in log.read_text():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
