@@ -71,7 +71,7 @@ STILL = 0.03
 
 def true_points(body: Body, truth: Truth, vertices: np.ndarray) -> np.ndarray:
     """Return the 137 keypoints of the truth in the world (T, 137, 3)."""
-    definition = body.landmark_definition()
+    definition = body.landmarks
     return definition.joint_weights @ truth.joints + definition.vertex_weights @ vertices[:, definition.used]
 
 

@@ -86,7 +86,7 @@ class Case:
     @cached_property
     def bends(self) -> dict[str, np.ndarray]:
         """(T,) mean difference of the finger joints' bends of each hand, degrees; NaN where it is not seen."""
-        definition = self.body.landmark_definition()
+        definition = self.body.landmarks
         real = definition.joint_weights @ self.truth.joints + definition.vertex_weights @ self.true[:, definition.used]
         found = self.body.keypoints(self.motion)
         out = {}

@@ -74,7 +74,7 @@ def observe(keypoints_path: Path, truth_path: Path, body: Body, carrier: np.ndar
     Raises:
         DiffSignError: if the truth is not a synthetic signer's.
     """
-    keypoints, truth, definition = load_keypoints(keypoints_path), load_truth(truth_path), body.landmark_definition()
+    keypoints, truth, definition = load_keypoints(keypoints_path), load_truth(truth_path), body.landmarks
     vertices, recipe, camera = truth.vertices, truth.recipe, truth.camera
     if vertices is None or recipe is None:
         raise DiffSignError(f"'{truth_path}' is not the truth of a synthetic signer, which offsets are measured on.")

@@ -50,7 +50,7 @@ def save(name: str, rows: list[np.ndarray]) -> None:
 def grid(body: Path, family: Path | None, work: Path) -> np.ndarray:
     """Draw eight signers in eight poses, (2048, 2048, 3) uint8 RGB, on held-out frames kept in ``work``."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from appearance import Artist, held_out_attributes, make_clips, manifest_of  # pyright: ignore[reportMissingImports]
+    from appearance_measures import Artist, held_out_attributes, make_clips, manifest_of  # pyright: ignore[reportMissingImports]
 
     from diffsign.body.model import load_body
     from diffsign.config.generate import GenerateSettings

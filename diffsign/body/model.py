@@ -98,10 +98,6 @@ class Body:
         """(55, V) float64, the joints at rest as means of the vertices at rest."""
         return self._arrays["regressor"]
 
-    def landmark_definition(self) -> LandmarkDefinition:
-        """Return what each of the 137 points is made of, for code that skins only what it needs."""
-        return self.landmarks
-
     def coefficients(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
         """Return betas (n_betas,) and expression (T, n_expression) of a motion, cut or filled with zeros.
 

@@ -307,7 +307,7 @@ class PointModel:
 
 def reduced(body: Body) -> PointModel:
     """Return the 137 keypoints of a body, all that the fit looks at."""
-    definition = body.landmark_definition()
+    definition = body.landmarks
     model, used = body.model, definition.used
 
     def array(name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import appearance
+import appearance_measures
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_looks_are_kept_from_training_and_every_shirt_comes():
-    drawn = appearance.held_out_attributes(20, np.random.default_rng(0))
+    drawn = appearance_measures.held_out_attributes(20, np.random.default_rng(0))
     assert all(attributes.held_out() for attributes in drawn)
     assert [attributes.shirt for attributes in drawn[:10]] == list(CHOICES["shirt"])
 
@@ -28,9 +29,9 @@ def test_training_draws_every_pair_of_values_but_no_held_out_look():
 
 def test_shares_count_only_what_is_in_view():
     rows = [{"hair": True, "shirt": False}, {"shirt": True}, {}]
-    assert appearance.share(rows) == pytest.approx(2 / 3, abs=1e-4)
-    assert appearance.share(rows, ["hair"]) == 1
-    assert appearance.share(rows, ["sleeves"]) is None
+    assert appearance_measures.share(rows) == pytest.approx(2 / 3, abs=1e-4)
+    assert appearance_measures.share(rows, ["hair"]) == 1
+    assert appearance_measures.share(rows, ["sleeves"]) is None
 
 
 def test_targets_know_which_way_is_better():
@@ -52,7 +53,7 @@ def test_flicker_is_that_of_the_pictures_over_that_of_the_rendering():
     blinking[1::2] += 20
     inside = np.zeros((4, 64, 64), bool)
     inside[:, 8:-8, 8:-8] = True
-    base, error = appearance.flicker(still, blinking, inside)
+    base, error = appearance_measures.flicker(still, blinking, inside)
     assert base == pytest.approx(0, abs=1e-6)
     assert error == pytest.approx((20 / 255) ** 2, rel=0.01)
 

@@ -175,7 +175,7 @@ def test_chunks_and_subsets_change_nothing(body):
 
 def test_keypoints_are_the_landmark_definition(body):
     motion = motion_of(body, np.random.default_rng(4).normal(0, 0.1, (2, 55, 3)))
-    definition = body.landmark_definition()
+    definition = body.landmarks
     vertices = body.vertices(motion)[:, definition.used]
     points = definition.joint_weights @ body.joints(motion) + definition.vertex_weights @ vertices
     found = body.keypoints(motion)

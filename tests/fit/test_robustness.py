@@ -168,7 +168,7 @@ def test_a_signer_cropped_at_the_chest(model, detected, plain, errors):
 @pytest.mark.parametrize("age", ["child", "old"])
 def test_a_child_and_an_old_person(body, age):
     truth = perform(SyntheticSettings(seed=8, seconds=0.5, fps=12, width=256, height=256, age=age)).truth
-    definition = body.landmark_definition()
+    definition = body.landmarks
     solid = definition.joint_weights @ truth.joints + definition.vertex_weights @ truth.vertices[:, definition.used]
     flat = np.concatenate([truth.camera.project(solid), np.ones((*solid.shape[:2], 1))], axis=-1)
     motion = chain(reduced(body), Keypoints(flat.astype("f4"), 12.0, 256, 256, detector="exact"), FitSettings())
