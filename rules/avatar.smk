@@ -27,7 +27,7 @@ rule render:
         f"{BENCHMARKS}/{{video}}/render.tsv"
     conda:
         "../envs/blender.yaml"
-    threads: 2
+    threads: OF_ONE_VIDEO
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 60),
@@ -53,7 +53,7 @@ rule overlay:
         f"{BENCHMARKS}/{{video}}/overlay.tsv"
     conda:
         "../envs/video.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=1000,
         runtime=20,

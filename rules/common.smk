@@ -75,6 +75,17 @@ def minutes(clips, each):
     return round(10 + each * clips.seconds / 60)
 
 
+def share(jobs):
+    """Return the threads of a job of which there are so many: its part of the cores, of which none uses more than four well."""
+    return min(4, max(1, (workflow.cores or 2) // max(1, jobs)))
+
+
+#: Threads of a job of one video, of one signer, and of one video by one signer.
+OF_ONE_VIDEO = share(len(VIDEOS))
+OF_ONE_SIGNER = share(len(SIGNERS))
+OF_ONE_RESULT = share(len(VIDEOS) * len(SIGNERS))
+
+
 def video(wildcards):
     """Return the video of a job."""
     return PROJECT.video(wildcards.video)

@@ -74,7 +74,7 @@ rule control_depth:
         f"{BENCHMARKS}/{{video}}/control_depth.tsv"
     conda:
         "../envs/diffusion.yaml"
-    threads: 2
+    threads: OF_ONE_VIDEO if CONFIG.control.depth.source == "dpt" else 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,

@@ -75,7 +75,7 @@ rule body:
         f"{BENCHMARKS}/body.tsv"
     conda:
         "../envs/body.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=30,

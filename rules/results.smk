@@ -55,7 +55,7 @@ rule evaluate:
         f"{BENCHMARKS}/signers/{{signer}}/{{video}}/evaluate.tsv"
     conda:
         "../envs/results.yaml"
-    threads: 2
+    threads: OF_ONE_RESULT
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,

@@ -67,7 +67,7 @@ rule encode:
         f"{BENCHMARKS}/signers/{{signer}}/encode.tsv"
     conda:
         "../envs/diffusion.yaml"
-    threads: 2
+    threads: OF_ONE_SIGNER
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=30,
@@ -100,7 +100,7 @@ rule generate:
         f"{BENCHMARKS}/signers/{{signer}}/{{video}}/generate-{{scatteritem}}.tsv"
     conda:
         "../envs/diffusion.yaml"
-    threads: 2
+    threads: OF_ONE_RESULT
     resources:
         mem_mb=lambda wildcards, attempt: 12000 * attempt,
         runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 240),
@@ -132,7 +132,7 @@ if not CONFIG.together:
             f"{BENCHMARKS}/signers/{{signer}}/{{video}}/join.tsv"
         conda:
             "../envs/diffusion.yaml"
-        threads: 2
+        threads: 1
         resources:
             mem_mb=2000,
             runtime=30,
@@ -166,7 +166,7 @@ else:
                 f"{BENCHMARKS}/{{video}}/generate-{use.name}.tsv"
             conda:
                 "../envs/diffusion.yaml"
-            threads: 2
+            threads: OF_ONE_VIDEO
             resources:
                 mem_mb=lambda wildcards, attempt: 12000 * attempt,
                 runtime=lambda wildcards, attempt: 240 * attempt,
@@ -238,3 +238,4 @@ use rule detect_avatar as detect_signer with:
         f"{LOGS}/signers/{{signer}}/{{video}}/detect.log",
     benchmark:
         f"{BENCHMARKS}/signers/{{signer}}/{{video}}/detect.tsv"
+    threads: OF_ONE_RESULT

@@ -27,7 +27,7 @@ rule ingest:
         f"{BENCHMARKS}/{{video}}/ingest.tsv"
     conda:
         "../envs/video.yaml"
-    threads: 2
+    threads: OF_ONE_VIDEO
     resources:
         mem_mb=2000,
         runtime=20,
@@ -57,7 +57,7 @@ rule detect:
         f"{BENCHMARKS}/{{video}}/detect.tsv"
     conda:
         "../envs/video.yaml"
-    threads: 2
+    threads: OF_ONE_VIDEO
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 30),

@@ -99,7 +99,7 @@ def run_all(jobs: Sequence[tuple[Inputs, Outputs, GenerateSettings]], *, threads
     """
     use_threads(threads)
     prepared = [(Job.prepare(inputs, settings), outputs) for inputs, outputs, settings in jobs]
-    networks = SharedNetworks([job for job, _ in prepared])
+    networks = SharedNetworks([job for job, _ in prepared], torch.get_num_threads())
     lines = []
     for job, outputs in sorted(prepared, key=lambda pair: networks.order(pair[0])):
         frames = track(job.frames(networks), f"Frames of {outputs.clip.name}", max(1, len(job.wanted)))
@@ -205,7 +205,7 @@ class Job:
         sizing = Sizing.of(self.width, self.height, generator.factor)
         clips: dict[ControlName, Iterable[np.ndarray]] = {name: iter_clip(path) for name, path in self.clips.items()}
         masks = iter_clip(self.mask) if self.mask is not None and generator.needs_masks else None
-        frames = generator.frames(clips, self.info.frames, self.wanted, sizing, masks)
+        frames = generator.frames(clips, self.info.frames, self.wanted, sizing, masks, networks.threads)
         if self.background is not None and self.mask is not None:
             edge = self.settings.background_edge
             frames = before_background(frames, iter_clip(self.mask), self.wanted, self.background, edge)
@@ -217,10 +217,11 @@ class SharedNetworks:
 
     Args:
         jobs: that share them.
+        threads: CPU threads to compute with.
     """
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: Sequence[Job], threads: int = 1) -> None:
+        self.jobs, self.threads = jobs, threads
         self.key: tuple[object, ...] | None = None
         self.pipeline: Any = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from diffsign.generate.attention import attend, use_cross_frame_attention
 from diffsign.generate.details import Details, Refinement, as_img2img, part_squares
 from diffsign.generate.noise import StartingNoise
 from diffsign.generate.plan import plan_signer
+from diffsign.generate.side_by_side import side_by_side
 from diffsign.generate.sizing import Sizing
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import CrossFade, Window, batch_windows, keyed_windows, overlapping_windows
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from diffsign.generate.avatar import Avatar
 
 log = logging.getLogger(__name__)
+
+#: Parameters up to which a UNet is too small to keep several threads busy.
+SMALL = 100_000_000
 
 
 class Generator:
@@ -141,6 +146,7 @@ class Generator:
         wanted: range,
         sizing: Sizing,
         masks: Iterable[np.ndarray] | None = None,
+        threads: int = 1,
     ) -> Iterator[np.ndarray]:
         """Generate a run of a clip's frames.
 
@@ -150,6 +156,7 @@ class Generator:
             wanted: frames to generate.
             sizing: of the result.
             masks: the avatar's whole clip of masks, if :attr:`needs_masks`.
+            threads: CPU threads; with small networks each computes a window of its own.
 
         Yields:
             (height, width, 3) uint8 RGB for each of ``wanted``.
@@ -164,9 +171,31 @@ class Generator:
             sources["mask"] = masks
         windows = [window for window in self.windows(total) if set(wanted) & set(window.kept)]
         fade = CrossFade(windows, wanted)
-        for window, pictures in zip(windows, read_windows(sources, windows), strict=True):
-            for frame in fade.add(window, self._window(window, pictures, sizing)):
+        workers = [self, *(self._beside() for _ in range(1, min(self._windows_at_once(threads), len(windows))))]
+        read = zip(windows, read_windows(sources, windows), strict=True)
+        made = (
+            side_by_side(lambda worker, item: worker._window(*item, sizing), read, workers)
+            if len(workers) > 1
+            else (self._window(window, pictures, sizing) for window, pictures in read)
+        )
+        for window, pictures in zip(windows, made, strict=True):
+            for frame in fade.add(window, pictures):
                 yield sizing.result(frame[None])[0]
+
+    def _windows_at_once(self, threads: int) -> int:
+        """Return how many windows are computed side by side: one where networks are large or windows share a state."""
+        settings, unet = self.settings, self.pipeline.unet
+        alone = settings.temporal == "none" and settings.starting_noise != "mesh" and self.details is None
+        if not alone or settings.compile or unet.device.type != "cpu":
+            return 1
+        return threads if sum(weights.numel() for weights in unet.parameters()) < SMALL else 1
+
+    def _beside(self) -> Generator:
+        """Return a generator that runs beside this one with the same networks, and a state of its own."""
+        other = copy.copy(self)
+        other.pipeline = copy.copy(self.pipeline)
+        other.pipeline.scheduler = copy.deepcopy(self.pipeline.scheduler)
+        return other
 
     def _window(self, window: Window, pictures: dict[str, list[np.ndarray]], sizing: Sizing) -> np.ndarray:
         """Generate and refine one window from the clips' own pictures; (N, H, W, 3) float32 in [0, 1]."""

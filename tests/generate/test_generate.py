@@ -14,6 +14,7 @@ from diffsign.generate.chunks import chunk_range, order_chunks, parse_chunk
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
 from diffsign.generate.join import joined_frames
+from diffsign.generate.side_by_side import side_by_side
 from diffsign.generate.sizing import Sizing, chosen_size
 from diffsign.generate.sources import check_controls
 from diffsign.models.pictures import read_reference
@@ -176,6 +177,37 @@ def test_a_frame_is_the_same_whatever_the_chunks(sd, worded, clips):
             wanted = chunk_range(5, chunk, chunks, 2)
             parts += list(generator.frames(streams, 5, wanted, Sizing.of(24, 16, 2)))
         assert np.array_equal(np.stack(parts), whole)
+
+
+@pytest.mark.parametrize("noise", ["shared", "frame"])
+def test_threads_compute_windows_side_by_side_and_change_nothing(sd, worded, clips, noise):
+    generator = Generator(sd.fetch(), worded, GenerateSettings(**CPU, noise=noise))
+    before = generator.pipeline.scheduler
+    results = []
+    for threads in (1, 2, 4):
+        streams = {name: iter_clip(clips / f"{name}.mkv") for name in generator.controls}
+        results.append(np.stack(list(generator.frames(streams, 5, range(5), Sizing.of(24, 16, 2), threads=threads))))
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+    assert generator.pipeline.scheduler is before
+
+
+def test_side_by_side_is_in_order_reads_no_further_than_it_works_and_passes_errors_on():
+    read = []
+
+    def items():
+        for number in range(20):
+            read.append(number)
+            yield number
+
+    def work(worker, number):
+        if number == 9:
+            raise DiffSignError("nine")
+        return number * 10
+
+    results = side_by_side(work, items(), ["a", "b", "c"])
+    assert [next(results) for _ in range(5)] == [0, 10, 20, 30, 40] and max(read) <= 8
+    with pytest.raises(DiffSignError, match="nine"):
+        list(results)
 
 
 def test_seeds_and_noise(sd, worded, clips):
