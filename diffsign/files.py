@@ -22,6 +22,16 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 _MARK = "diffsign-"
 #: A disk with fewer bytes left than this is full, whatever a library says of the write that failed.
 _FULL = 64 * 1024
+#: Errors of a place where nothing may be written, full or not.
+_FORBIDDEN = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.EISDIR,
+)
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -37,6 +47,21 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
+def _is_forbidden(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _FORBIDDEN
+
+
+@contextmanager
+def _naming_what_forbids(path: Path) -> Generator[None, None, None]:
+    """Turn errors of a place where nothing may be written into one that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if _is_forbidden(error):
+            raise DiffSignError(f"'{path}' cannot be written: {error.strerror}; choose another place.") from error
+        raise
+
+
 @contextmanager
 def naming_a_full_disk(path: Path, advice: str) -> Generator[None, None, None]:
     """Turn every error that comes of a full disk into a :class:`DiskFullError` that names ``path``."""
@@ -45,7 +70,7 @@ def naming_a_full_disk(path: Path, advice: str) -> Generator[None, None, None]:
     except DiskFullError:
         raise
     except Exception as error:
-        if isinstance(error, DiffSignError) and not is_disk_full(error):
+        if (isinstance(error, DiffSignError) or _is_forbidden(error)) and not is_disk_full(error):
             raise
         folder = next(parent for parent in (path, *path.absolute().parents) if parent.is_dir())
         if is_disk_full(error) or shutil.disk_usage(folder).free < _FULL:
@@ -86,7 +111,8 @@ def temporary_beside(path: Path) -> Generator[Path, None, None]:
     while True:
         temporary = path.parent / f"{start}{secrets.token_hex(4)}{end}"
         try:
-            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            with _naming_what_forbids(path):
+                descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             continue
         _lock(descriptor)
@@ -109,10 +135,15 @@ def atomic(path: str | Path) -> Generator[Path, None, None]:
 
     Raises:
         DiskFullError: if the block fails because there is no space left.
+        DiffSignError: if nothing may be written there.
     """
     path = Path(path)
     with naming_a_full_disk(path, "make room, or write elsewhere"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _naming_what_forbids(path):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(path.parent)) from error
         with temporary_beside(path) as temporary:
             yield temporary
             temporary.replace(path)

@@ -27,6 +27,7 @@ app = Commands(
     cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     help="Turn a video of a person signing into the same signing by a synthetic signer. "
     "The workflow (`snakemake --cores N`) runs these commands; each can be run by hand on the same files.",
 )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from diffsign.cli.panels import order, panel
 from diffsign.config.renamed import warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,11 +58,27 @@ class Group(TyperGroup):
                 break
         return super().resolve_command(ctx, args)
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order of the help."""
+        return order(super().list_commands(ctx))
+
 
 class Commands(typer.Typer):
     """A group of commands that are :class:`Command`."""
 
-    def command(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Register a command, as :meth:`typer.Typer.command` does."""
-        options.setdefault("cls", Command)
-        return super().command(*arguments, **options)
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
+        """Register a command, as :meth:`typer.Typer.command` does, under its heading."""
+
+        def decorate(function: Any) -> Any:
+            heading = self._heading(name or function.__name__.replace("_", "-"))
+            known = {"cls": Command, "rich_help_panel": heading, **options}
+            return super(Commands, self).command(name, **known)(function)
+
+        return decorate
+
+    def add_typer(self, group: typer.Typer, *, name: str, **options: Any) -> None:
+        """Register a group of commands, as :meth:`typer.Typer.add_typer` does, under its heading."""
+        super().add_typer(group, name=name, **{"rich_help_panel": self._heading(name), **options})
+
+    def _heading(self, name: str) -> str | None:
+        return panel(name) if self.info.cls is Group else None

@@ -103,7 +103,14 @@ def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
     try:
         return model.model_validate(up_to_date(model, values, where))
     except ValidationError as error:
-        raise explain_validation(error, where, known=model.model_fields) from error
+        raise explain_validation(error, where, known=_names(model)) from error
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    """Return the names of a model's fields, and of those of the models in it."""
+    inner = [field.annotation for field in model.model_fields.values()]
+    models = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return list(dict.fromkeys([*model.model_fields, *(name for kind in models for name in _names(kind))]))
 
 
 def parse_flags(model: type[Model], flags: dict[str, Any], where: str) -> Model:

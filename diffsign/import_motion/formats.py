@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import numpy as np
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.rotations import rotmat_to_rotvec
+from diffsign.import_motion.folder import from_crops, one_person, place
+from diffsign.import_motion.names import AMASS, MOTION_X, ROTATIONS, known_as
 
-#: Numbers of a frame in AMASS's ``poses``: SMPL-X, SMPL-H (no jaw, no eyes).
-POSES = {165: "SMPL-X", 156: "SMPL-H"}
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".p")
 
 
@@ -31,12 +30,14 @@ class Parameters:
         eyes: (T, 2, 3), left and right.
         hands: (T, N) of the left and of the right hand: 45 angles, or fewer coefficients of PCA.
         transl: (T, 3) metres.
-        betas: (B,), of the first frame where each has its own.
+        betas: (B,), the mean where each frame has its own.
         expression: (T, E); E may be 0.
+        numbers: (T,) the frames that these are, rising from 0; those between them are missing.
         amass: whether the layout is AMASS's.
         fps: frames per second, if the file says so.
         body_sha256: of the body file, if the file says so.
         camera: in the file's world, if it has one.
+        notes: what was decided when the file was read.
     """
 
     root: np.ndarray
@@ -47,10 +48,12 @@ class Parameters:
     transl: np.ndarray
     betas: np.ndarray
     expression: np.ndarray
+    numbers: np.ndarray
     amass: bool
     fps: float | None
     body_sha256: str | None
     camera: Camera | None
+    notes: tuple[str, ...] = ()
 
 
 def read_parameters(path: Path) -> Parameters:
@@ -59,29 +62,43 @@ def read_parameters(path: Path) -> Parameters:
     Raises:
         DiffSignError: if it is missing, a pickle, no ``.npz``, or lacks parameters.
     """
-    if path.is_dir():
-        files = sorted(path.glob("*.npz"), key=lambda file: [int(n) for n in re.findall(r"\d+", file.stem)] or [0])
-        if not files:
-            raise DiffSignError(f"folder '{path}' has no .npz with SMPL-X parameters; one a frame was expected.")
-        frames = [_read(file) for file in files]
-        missing = [file for file, arrays in zip(files, frames, strict=True) if set(arrays) != set(frames[0])]
-        if missing:
-            raise DiffSignError(f"'{missing[0]}' has other arrays than '{files[0]}'; one person was expected.")
-        arrays = {
-            name: np.concatenate([np.asarray(frame[name], np.float64).reshape(1, -1) for frame in frames])
-            for name in frames[0]
-            if frames[0][name].dtype.kind in "fiu"
-        }
-    else:
-        arrays = _read(path)
-    if "poses" in arrays or "pose_body" in arrays:
-        return _amass(arrays, path)
-    if "body_pose" in arrays:
-        return _smplx(arrays, path)
-    raise DiffSignError(
-        f"'{path}' has the arrays {', '.join(sorted(arrays)[:8]) or 'none'}; AMASS's (poses, trans, betas) or SMPL-X's "
-        "(global_orient, body_pose, left_hand_pose, right_hand_pose, …) were expected."
-    )
+    arrays, numbers, notes = _folder(path) if path.is_dir() else (_read(path), None, [])
+    amass = any(name in arrays for name in AMASS)
+    return _parameters(known_as(arrays, str(path)), path, amass, numbers, tuple(notes))
+
+
+def _folder(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
+    """Return the arrays of one person's frames, one below the other, and the numbers of the frames."""
+    found = {file: _read(file) for file in sorted(path.glob("*.npz"))}
+    if not found:
+        raise DiffSignError(f"folder '{path}' has no .npz with SMPL-X parameters; one a frame was expected.")
+    first = next(iter(found))
+    if other := next((file for file, arrays in found.items() if set(arrays) != set(found[first])), None):
+        raise DiffSignError(f"'{other}' has other arrays than '{first}'; files of one kind were expected.")
+    places = np.stack([place(arrays) for arrays in found.values()])
+    moved = from_crops(list(found), places)
+    if moved is not None:
+        places = moved
+    frames = one_person(path, dict(zip(found, places, strict=True)))
+    if len(frames.numbers) * 2 < frames.numbers[-1] + 1:
+        raise DiffSignError(
+            f"folder '{path}' has {len(frames.numbers)} of {frames.numbers[-1] + 1} frames; more than half were "
+            "expected."
+        )
+    arrays = {
+        name: np.concatenate([_row(found[file][name], name) for file in frames.files])
+        for name in found[first]
+        if found[first][name].dtype.kind in "fiu"
+    }
+    notes = frames.notes
+    if moved is not None:
+        arrays["transl"] = np.stack([places[list(found).index(file)] for file in frames.files])
+        notes = [*notes, "places are those that each frame's own camera (meta) shows"]
+    return arrays, frames.numbers, notes
+
+
+def _row(values: np.ndarray, name: str) -> np.ndarray:
+    return (_as_rotvec(values) if name in ROTATIONS else np.asarray(values, np.float64)).reshape(1, -1)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -94,13 +111,18 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             "that made it: numpy.savez('motion.npz', **{name: numpy.asarray(value) for name, value in data.items()})."
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            return _table(archive, path)
+        with archive:
             arrays = {}
             for name in archive.files:
                 try:
                     arrays[name] = archive[name]
                 except ValueError:  # an array of objects, which would have to be unpickled: never a parameter
                     continue
+    except DiffSignError:
+        raise
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DiffSignError(f"'{path}' cannot be read as .npz with SMPL-X parameters: {error}.") from error
     for name, array in arrays.items():
@@ -109,42 +131,68 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _taker(arrays: dict[str, np.ndarray], path: Path, frames: int) -> Callable[..., np.ndarray]:
-    """Return a function that gives an array as (frames, N): one row for each frame, repeated, or zeros."""
+def _table(array: np.ndarray, path: Path) -> dict[str, np.ndarray]:
+    """Take Motion-X's table apart; its shape and expressions are of another face model and are left."""
+    if array.ndim != 2 or array.shape[1] != 322 or array.dtype.kind != "f":
+        raise DiffSignError(
+            f"'{path}' holds one array of the shape {array.shape}; Motion-X's table of 322 numbers a frame was "
+            "expected, or an .npz with named arrays."
+        )
+    return {name: array[:, first:last] for name, (first, last) in MOTION_X.items()}
 
-    def take(name: str, width: int | None = None, optional: bool = False) -> np.ndarray:
-        if name not in arrays:
+
+def _as_rotvec(values: np.ndarray) -> np.ndarray:
+    """Return rotations as axis-angle, where they are matrices (..., 3, 3)."""
+    values = np.asarray(values, np.float64)
+    return rotmat_to_rotvec(values) if values.ndim > 2 and values.shape[-2:] == (3, 3) else values
+
+
+class _Taker:
+    """Gives arrays as (frames, N): one row for each frame, repeated, or zeros."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], path: Path) -> None:
+        self.arrays, self.path = arrays, path
+        size = _as_rotvec(arrays["body_pose"]).size
+        if not size or size % 63:
+            hint = " (23 joints are SMPL's, which has no hands)" if size and size % 69 == 0 else ""
+            raise DiffSignError(
+                f"'body_pose' of '{path}' has {size} numbers; 63, three for each of 21 joints, make a frame{hint}. "
+                "Rotations may be axis-angle or matrices."
+            )
+        self.frames = size // 63
+
+    def __call__(self, name: str, width: int | None = None, optional: bool = False) -> np.ndarray:
+        if name not in self.arrays:
             if not optional:
-                raise DiffSignError(f"'{path}' has no '{name}'; SMPL-X parameters of body and hands were expected.")
-            return np.zeros((frames, width or 0))
-        values = np.asarray(arrays[name], np.float64)
+                raise DiffSignError(
+                    f"'{self.path}' has no '{name}'; SMPL-X parameters of body and hands were expected."
+                )
+            return np.zeros((self.frames, width or 0))
+        values = np.asarray(self.arrays[name], np.float64)
+        values = _as_rotvec(values) if name in ROTATIONS else values
         if values.size in (1, width):  # one for all frames
-            rows = np.repeat(values.reshape(1, -1), frames, axis=0)
-        elif values.size and values.size % frames == 0:
-            rows = values.reshape(frames, -1)
+            rows = np.repeat(values.reshape(1, -1), self.frames, axis=0)
+        elif values.size and values.size % self.frames == 0:
+            rows = values.reshape(self.frames, -1)
         else:
-            raise DiffSignError(f"'{name}' of '{path}' has {values.size} numbers, which {frames} frames do not share.")
+            raise DiffSignError(
+                f"'{name}' of '{self.path}' has {values.size} numbers, which {self.frames} frames do not share."
+            )
         if width is not None and rows.shape[1] != width:
-            raise DiffSignError(f"'{name}' of '{path}' has {rows.shape[1]} numbers a frame, {width} were expected.")
+            raise DiffSignError(
+                f"'{name}' of '{self.path}' has {rows.shape[1]} numbers a frame, {width} were expected."
+            )
         return rows
 
-    return take
+
+def _shape(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    values = np.atleast_1d(np.asarray(arrays.get("betas", np.zeros(0)), np.float64))
+    return values.reshape(-1, values.shape[-1]).mean(axis=0) if values.ndim > 1 else values
 
 
-def _frames(arrays: dict[str, np.ndarray], name: str, path: Path) -> int:
-    size = np.asarray(arrays[name]).size
-    if not size or size % 63:
-        raise DiffSignError(f"'{name}' of '{path}' has {size} numbers; 63, three for each of 21 joints, make a frame.")
-    return size // 63
-
-
-def _first_row(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    values = np.atleast_1d(np.asarray(arrays.get(name, np.zeros(0)), np.float64))
-    return values[0] if values.ndim > 1 else values
-
-
-def _number(arrays: dict[str, np.ndarray], *names: str) -> float | None:
-    return next((float(np.asarray(arrays[name]).ravel()[0]) for name in names if name in arrays), None)
+def _rate(arrays: dict[str, np.ndarray]) -> float | None:
+    rate = float(np.asarray(arrays["fps"]).ravel()[0]) if "fps" in arrays else 0.0
+    return rate if rate > 0 else None
 
 
 def _camera(arrays: dict[str, np.ndarray]) -> Camera | None:
@@ -155,54 +203,25 @@ def _camera(arrays: dict[str, np.ndarray]) -> Camera | None:
     return Camera(K.reshape(3, 3), R.reshape(3, 3), t.reshape(3), width, height)
 
 
-def _amass(arrays: dict[str, np.ndarray], path: Path) -> Parameters:
-    if "poses" in arrays:
-        poses = np.atleast_2d(np.asarray(arrays["poses"], np.float64))
-        if poses.ndim != 2 or poses.shape[1] not in POSES:
-            kinds = " or ".join(f"{count} ({kind})" for count, kind in POSES.items())
-            raise DiffSignError(
-                f"'poses' of '{path}' has the shape {poses.shape}; {kinds} numbers a frame were expected. A signer "
-                "needs hands, which SMPL's 72 do not have."
-            )
-        frames = len(poses)
-        root, body, rest = poses[:, :3], poses[:, 3:66], poses[:, 66:]
-        face, hands = (rest[:, :9], rest[:, 9:]) if poses.shape[1] == 165 else (np.zeros((frames, 9)), rest)
-    else:
-        frames = _frames(arrays, "pose_body", path)
-        take = _taker(arrays, path, frames)
-        root, body, hands = take("root_orient", 3), take("pose_body", 63), take("pose_hand", 90)
-        face = np.concatenate([take("pose_jaw", 3, optional=True), take("pose_eye", 6, optional=True)], axis=1)
-    take = _taker(arrays, path, frames)
-    return Parameters(
-        root=root,
-        body=body.reshape(frames, 21, 3),
-        jaw=face[:, :3],
-        eyes=face[:, 3:].reshape(frames, 2, 3),
-        hands=(hands[:, :45], hands[:, 45:]),
-        transl=take("trans", 3, optional=True),
-        betas=_first_row(arrays, "betas"),
-        expression=take("expression", optional=True),
-        amass=True,
-        fps=_number(arrays, "mocap_framerate", "mocap_frame_rate", "fps"),
-        body_sha256=str(arrays["body_sha256"]) if "body_sha256" in arrays else None,
-        camera=_camera(arrays),
-    )
-
-
-def _smplx(arrays: dict[str, np.ndarray], path: Path) -> Parameters:
-    take = _taker(arrays, path, _frames(arrays, "body_pose", path))
-    body = take("body_pose", 63)
+def _parameters(
+    arrays: dict[str, np.ndarray], path: Path, amass: bool, numbers: np.ndarray | None, notes: tuple[str, ...]
+) -> Parameters:
+    take = _Taker(arrays, path)
+    if numbers is None:
+        numbers = np.arange(take.frames)
     return Parameters(
         root=take("global_orient", 3),
-        body=body.reshape(len(body), 21, 3),
+        body=take("body_pose", 63).reshape(take.frames, 21, 3),
         jaw=take("jaw_pose", 3, optional=True),
         eyes=np.stack([take("leye_pose", 3, optional=True), take("reye_pose", 3, optional=True)], axis=1),
         hands=(take("left_hand_pose"), take("right_hand_pose")),
         transl=take("transl", 3, optional=True),
-        betas=_first_row(arrays, "betas"),
+        betas=_shape(arrays),
         expression=take("expression", optional=True),
-        amass=False,
-        fps=_number(arrays, "fps", "mocap_framerate"),
-        body_sha256=None,
+        numbers=numbers,
+        amass=amass,
+        fps=_rate(arrays),
+        body_sha256=str(arrays["body_sha256"]) if "body_sha256" in arrays else None,
         camera=_camera(arrays),
+        notes=notes,
     )

@@ -12,7 +12,7 @@ from diffsign.config.import_motion import ImportMotionSettings
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.kinematics import forward
-from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from diffsign.geometry.rotations import interpolate_rotations, rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.geometry.skeleton import JOINTS
 from diffsign.geometry.world import Y_UP_TO_Z_UP, rotate_world
 from diffsign.import_motion.formats import Parameters, read_parameters
@@ -20,7 +20,7 @@ from diffsign.import_motion.framing import framed
 from diffsign.import_motion.hands import hand_angles
 from diffsign.import_motion.retarget import retarget_arms
 from diffsign.records.keypoints import COUNT, Keypoints, save_keypoints
-from diffsign.records.motion import Motion, save_motion
+from diffsign.records.motion import BODY_PARTS, Motion, save_motion
 
 #: Rotations of a file's world to ours, with y up, by what is up in it.
 TO_Y_UP = {"y": np.eye(3), "z": Y_UP_TO_Z_UP.T, "camera": np.diag([1.0, -1.0, -1.0])}
@@ -73,7 +73,7 @@ def motion_of(
         )
     source_body = load_body(settings.source_body) if settings.source_body is not None else None
     same = body.sha256 in (parameters.body_sha256, source_body.sha256 if source_body is not None else None)
-    notes = []
+    notes = list(parameters.notes)
     pose = np.concatenate(
         [
             parameters.root[:, None],
@@ -84,7 +84,9 @@ def motion_of(
         ],
         axis=1,
     )
-    local = rotvec_to_rotmat(pose)
+    local, transl, expression, good = bridged(
+        rotvec_to_rotmat(pose), parameters.transl, parameters.expression, parameters.numbers
+    )
     betas = _fitted(parameters.betas, body.n_betas) if same else np.zeros(body.n_betas)
     if same:
         notes.append("shape and expressions are of the same body file")
@@ -99,15 +101,14 @@ def motion_of(
         )
     pelvis = body.rest_joints(betas)[0]
     up = settings.up if settings.up != "auto" else upright_axis(local, body.rest_joints(betas), where)
-    root, transl = rotate_world(rotmat_to_rotvec(local[:, 0]), parameters.transl, pelvis, TO_Y_UP[up])
+    root, transl = rotate_world(rotmat_to_rotvec(local[:, 0]), transl, pelvis, TO_Y_UP[up])
     local[:, 0] = rotvec_to_rotmat(root)
     notes.append(f"{'z' if up == 'z' else 'y'} {'points down' if up == 'camera' else 'is up'} in it")
-    expression = parameters.expression if same else np.zeros((len(local), 0))
+    expression = expression if same else np.zeros((len(local), 0))
     rate = settings.fps or fps / np.ceil(fps / FASTEST)
-    local, transl, expression = resample(local, transl, expression, fps, rate)
-    motion = Motion.rest(
-        len(local), Camera.facing(8, 8, 8.0), rate, body.n_betas, body.n_expression, body.sha256
-    ).with_pose(
+    local, transl, expression, good = resample(local, transl, expression, good, fps, rate)
+    rest = Motion.rest(len(local), Camera.facing(8, 8, 8.0), rate, body.n_betas, body.n_expression, body.sha256)
+    motion = replace(rest, valid=good, seen=np.repeat(good[:, None], len(BODY_PARTS), axis=1)).with_pose(
         rotmat_to_rotvec(local),
         transl=transl.astype(np.float32),
         betas=betas.astype(np.float32),
@@ -148,12 +149,33 @@ def _fitted(values: np.ndarray, count: int) -> np.ndarray:
     return np.pad(values[:count], (0, max(0, count - len(values))))
 
 
+def bridged(
+    local: np.ndarray, transl: np.ndarray, expression: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return rotations (T, J, 3, 3), translations and expressions with the missing frames bridged, and which are given.
+
+    ``numbers`` says of which frame each row is.
+    """
+    good = np.zeros(int(numbers[-1]) + 1, bool)
+    good[numbers] = True
+    if good.all():
+        return local, transl, expression, good
+    nearest = np.searchsorted(numbers, np.arange(len(good))).clip(0, len(numbers) - 1)
+    between = interpolate_rotations(local[nearest], good)
+
+    def fill(values: np.ndarray) -> np.ndarray:
+        columns = [np.interp(np.arange(len(good)), numbers, column) for column in values.T]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(good), 0))
+
+    return between, fill(transl), fill(expression), good
+
+
 def resample(
-    local: np.ndarray, transl: np.ndarray, expression: np.ndarray, fps: float, target: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rotations (T, J, 3, 3), translations and expressions at another rate, for as long as they last."""
+    local: np.ndarray, transl: np.ndarray, expression: np.ndarray, good: np.ndarray, fps: float, target: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return rotations (T, J, 3, 3), translations, expressions and what is given (T,) at another rate."""
     if abs(fps - target) < 1e-6:
-        return local, transl, expression
+        return local, transl, expression, good
     frames = len(local)
     at = np.clip(np.arange(max(1, round(frames * target / fps))) * fps / target, 0, frames - 1)
     before = np.floor(at).astype(np.int64)
@@ -165,7 +187,8 @@ def resample(
     def mix(values: np.ndarray) -> np.ndarray:
         return values[before] + share * (values[after] - values[before])
 
-    return between, mix(transl), mix(expression)
+    given = np.where(share[:, 0] < 0.5, good[before], good[after])
+    return between, mix(transl), mix(expression), given
 
 
 def projected(motion: Motion, body: Body) -> Keypoints:

@@ -10,20 +10,25 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
-from diffsign.config.schema import read_config
+from diffsign.config.schema import load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER
 from diffsign.records.failures import load_failures
 from diffsign.workflow.layout import CONFIG_FILE, workflow_file
 
-LOG = "run.log"
+LOG, FAILURES = "run.log", "failures.json"
+
+#: The chunk of a clip that is made in one piece.
+ONLY_CHUNK = "1-of-1"
 
 
 @dataclass
@@ -48,11 +53,11 @@ class Following:
             self._rule, self._job = found[1], 0
         elif (found := re.match(r"    jobid: (\d+)$", line)) and self._rule:
             self._job = int(found[1])
-            self.running[self._job] = self._rule
+            self.running[self._job] = self._rule.replace("_", " ")
             self._rule = ""
         elif (found := re.match(r"    wildcards: (.*)$", line)) and self._job in self.running:
             names = [part.partition("=")[2] for part in found[1].split(", ")]
-            self.running[self._job] += f" {' '.join(names)}"
+            self.running[self._job] += f" {' '.join(name for name in names if name != ONLY_CHUNK)}"
         elif found := re.match(r"total +(\d+)$", line):
             self.total = int(found[1])
         elif found := re.match(r"(\d+) of (\d+) steps", line):
@@ -63,15 +68,26 @@ class Following:
 
 
 def frames_left(folder: Path) -> str:
-    """Return how far the jobs at work are, as their progress bars would say it."""
-    told: list[str] = []
+    """Return how far the jobs at work are; one alone needs no name beside its count."""
+    told: list[tuple[str, str]] = []
     for file in sorted(folder.glob("*")):
         try:
             description, done, total = file.read_text(encoding="utf-8").split("\t")
         except (OSError, ValueError):
             continue  # being written, or gone
-        told.append(f"{description} {done}/{total}" if total else f"{description} {done}")
-    return ", ".join(told)
+        told.append((description, f"{done}/{total}" if total else done))
+    return told[0][1] if len(told) == 1 else ", ".join(f"{description} {count}" for description, count in told)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def release_lock(folder: Path, snakefile: Path) -> None:
@@ -80,7 +96,7 @@ def release_lock(folder: Path, snakefile: Path) -> None:
     if not any((folder / ".snakemake" / "locks").glob("*")) or not owner.is_file():
         return
     host, _, pid = owner.read_text().partition(" ")
-    if host != os.uname().nodename or Path(f"/proc/{pid.strip()}").exists():
+    if host != os.uname().nodename or is_alive(int(pid)):
         raise DiffSignError(
             f"'{folder}' is in use by process {pid.strip()} on {host}. If that was killed, type: "
             f"snakemake --snakefile '{snakefile}' --directory '{folder}' --unlock"
@@ -94,9 +110,17 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
 
     Returns:
         Snakemake's exit status; 130 if it was interrupted.
+
+    Raises:
+        DiffSignError: if config or sheets have a mistake, or another run is at work in the folder.
     """
     snakefile = workflow_file()
+    with chdir(folder):  # what sheets name is beside the project
+        config = read_config(CONFIG_FILE)
+        load_videos(config)
+        load_signers(config)
     release_lock(folder, snakefile)
+    (folder / config.results / FAILURES).unlink(missing_ok=True)  # of an earlier run
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
     command += ["--keep-going", "--rerun-incomplete", "--printshellcmds", *more]
     (folder / ".snakemake").mkdir(exist_ok=True)
@@ -139,17 +163,18 @@ def _show(process: subprocess.Popen[str], progress: Path, log: Any) -> None:
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    doing = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+    columns = (BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), doing)
+    with Progress(*columns, console=console, transient=True, expand=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("planning", total=None)
         while listener.is_alive():
-            jobs = "; ".join([*following.running.values()]) or "planning"
+            jobs = ", ".join([*following.running.values()]) or "planning"
             left = frames_left(progress)
             bar.update(
                 task,
                 total=following.total or None,
                 completed=following.done,
-                description=f"{jobs} ({left})" if left else jobs,
+                description=f"{jobs} {left}" if left else jobs,
             )
             listener.join(0.2)
 
@@ -162,15 +187,18 @@ def outcome(folder: Path, status: int) -> str:
     """
     results = folder / read_config(folder / CONFIG_FILE).results
     clips = sorted(results.glob("signers/*/*/clip.mp4"))
-    shown = "\n".join([*map(str, clips[:20]), *(["…"] if len(clips) > 20 else []), str(results / "report.html")])
+    said = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    made = [f"Result: {clip}" for clip in clips[:20]]
+    made += [f"… and {len(clips) - 20} more"] if len(clips) > 20 else []
+    shown = "\n".join([*made, f"Report: {results / 'report.html'} (open it in a browser)"])
     if status == 0:
-        return shown
+        idle = any(line.startswith("Nothing to be done") for line in said)
+        return f"Nothing to do: everything is there.\n{shown}" if idle else shown
     if status == 130:
         return f"Stopped. The same command goes on from here; what Snakemake said is in '{folder / LOG}'."
-    listed = results / "failures.json"
+    listed = results / FAILURES
     failures = load_failures(listed) if listed.is_file() else []
     if not failures:
-        said = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise DiffSignError("\n".join(said[-15:]))
     told = [f"{failure.video} by {failure.signer}, at {failure.stage}: {failure.message}" for failure in failures[:10]]
     head = f"{len(failures)} result(s) could not be made:"

@@ -102,3 +102,11 @@ def test_what_killed_runs_left_goes_and_what_others_write_stays(tmp_path: Path, 
             names = {path.name for path in tmp_path.iterdir()}
             assert names == {first.name, second.name, folder.name, other.name}
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mkv"]
+
+
+def test_a_place_where_nothing_may_be_written_is_not_called_full(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "file" / "a.npz", tmp_path / "file" / "b" / "a.npz", Path("/proc/a.npz")):
+        with pytest.raises(DiffSignError, match="cannot be written") as error, atomic(path):
+            raise AssertionError
+        assert not isinstance(error.value, DiskFullError)

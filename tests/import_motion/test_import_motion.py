@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -35,13 +37,17 @@ def motion(body):
     return motion.with_pose(pose, transl=np.tile(np.float32([0.1, -0.4, -2.0]), (FRAMES, 1)))
 
 
+def settings(**values):
+    return ImportMotionSettings(**values)
+
+
 def write(folder, name, arrays):
     np.savez(folder / name, **arrays)
     return folder / name
 
 
-def imported(source, body_path, folder, **settings):
-    run(Inputs(source, body_path), Outputs(folder / "m.npz", folder / "k.npz"), ImportMotionSettings(**settings))
+def imported(source, body_path, folder, **values):
+    run(Inputs(source, body_path), Outputs(folder / "m.npz", folder / "k.npz"), settings(**values))
     return load_motion(folder / "m.npz")
 
 
@@ -87,6 +93,82 @@ def test_a_file_a_frame_is_turned_upright_and_framed(motion, body, body_path, tm
         imported(source, body_path, tmp_path, hands="flat")
     with pytest.raises(DiffSignError, match="source_body"):
         imported(source, body_path, tmp_path, source_fps=24)
+
+
+def test_a_second_person_and_a_missing_frame(motion, body, body_path, tmp_path):
+    source = smplx_frames(motion, tmp_path / "frames", body.rest_joints(motion.betas)[0])
+    for file in sorted(source.iterdir()):  # somebody behind, who is sometimes found first
+        with np.load(file) as archive:
+            arrays = dict(archive)
+        arrays["transl"] = arrays["transl"] + [0.3, 0, 2.0]
+        arrays["left_hand_pose"] = np.zeros((15, 3))
+        other = file.with_name(file.name.replace("_0", "_1"))
+        if file.name.startswith(("00009", "00010")):
+            file.rename(other)
+            other = file
+        np.savez(other, **arrays)
+    (source / "00011_0.npz").unlink()
+    (source / "00011_1.npz").unlink()
+    back = imported(source, body_path, tmp_path, source_fps=24, hands="flat")
+    assert len(back) == FRAMES
+    assert back.valid.tolist() == [True, True, True, False, True, True] == back.seen[:, 1].tolist()
+    assert back.left_hand_pose == pytest.approx(motion.left_hand_pose, abs=1e-4)
+    between = [*range(3), 4, 5]
+    assert back.full_pose[between] == pytest.approx(motion.full_pose[between], abs=1e-4)
+    shoulder = JOINTS.index("left_shoulder")
+    low, high = np.sort(motion.full_pose[[2, 4], shoulder, 0])
+    assert low < back.full_pose[3, shoulder, 0] < high
+    said = run(Inputs(source, body_path), Outputs(tmp_path / "m.npz"), settings(source_fps=24, hands="flat"))
+    assert "2 people" in said and "1 of 6 frames are missing" in said
+
+
+def test_crops_with_a_camera_each_are_brought_before_one(motion, body, body_path, tmp_path):
+    folder = tmp_path / "smplx"
+    smplx_frames(motion, folder, body.rest_joints(motion.betas)[0])
+    plain = imported(folder, body_path, tmp_path, source_fps=24, hands="flat")
+    (tmp_path / "meta").mkdir()
+    rng = np.random.default_rng(5)
+    for file in folder.iterdir():
+        with np.load(file) as archive:
+            arrays = dict(archive)
+        zoom, centre = rng.uniform(0.7, 1.4), rng.uniform(-40, 40, 2)  # a crop has another focal length and centre
+        x, y, z = arrays["transl"]
+        arrays["transl"] = np.array([x - centre[0] * z / 1000, y - centre[1] * z / 1000, z])
+        arrays["transl"] *= [1.0, 1.0, zoom]
+        meta = {"focal": [1000 * zoom, 1000 * zoom], "princpt": [256 + centre[0], 256 + centre[1]]}
+        np.savez(file, **arrays)
+        (tmp_path / "meta" / f"{file.stem}.json").write_text(json.dumps(meta))
+    back = imported(folder, body_path, tmp_path, source_fps=24, hands="flat")
+    moved = body.joints(back) - body.joints(back)[:1]
+    assert moved == pytest.approx(body.joints(plain) - body.joints(plain)[:1], abs=1e-3)
+
+
+def test_other_names_matrices_and_tables(motion, body, body_path, tmp_path):
+    arrays = amass_arrays(motion, body)
+    hands = arrays["pose_hand"]
+    osx = {
+        "smplx_root_pose": arrays["root_orient"],
+        "smplx_body_pose": rotvec_to_rotmat(motion.body_pose.astype(np.float64)),
+        "smplx_lhand_pose": hands[:, :45],
+        "smplx_rhand_pose": rotvec_to_rotmat(motion.right_hand_pose.astype(np.float64)),
+        "cam_trans": arrays["trans"],
+        "fps": np.array(0.0),
+    }
+    source = write(tmp_path, "osx.npz", osx)
+    with pytest.raises(DiffSignError, match="source_fps"):
+        imported(source, body_path, tmp_path, hands="flat")
+    back = imported(source, body_path, tmp_path, hands="flat", source_fps=24)
+    assert back.body_pose == pytest.approx(motion.body_pose, abs=1e-4)
+    assert back.left_hand_pose == pytest.approx(motion.left_hand_pose, abs=1e-4)
+    assert back.right_hand_pose == pytest.approx(motion.right_hand_pose, abs=1e-4)
+    whole = {"poses": arrays["poses"].reshape(FRAMES, 55, 3), "fps": np.array(24)}
+    back = imported(write(tmp_path, "w.npz", whole), body_path, tmp_path)
+    assert back.right_hand_pose == pytest.approx(motion.right_hand_pose, abs=1e-4)
+    table = np.zeros((FRAMES, 322), np.float32)
+    table[:, :66], table[:, 66:156], table[:, 309:312] = arrays["poses"][:, :66], hands, arrays["trans"]
+    np.save(tmp_path / "x.npy", table)
+    back = imported(tmp_path / "x.npy", body_path, tmp_path, source_fps=24)
+    assert back.left_hand_pose == pytest.approx(motion.left_hand_pose, abs=1e-4)
 
 
 def test_hands_about_the_mean_and_as_pca(motion, body, body_path, tmp_path):
@@ -154,6 +236,15 @@ def test_arms_reach_where_they_reached_on_a_larger_body(body, motion):
     scale = 0.86
     error, error_before = (np.linalg.norm(hands - scale * wanted, axis=-1).mean() for hands in (ours, naive))
     assert error < error_before
+
+
+def test_what_belongs_to_another_body_says_how_to_convert_it(body_path, tmp_path):
+    mhr = {"mhr_model_params": np.zeros(204), "pred_vertices": np.zeros((9, 3)), "shape_params": np.zeros(45)}
+    with pytest.raises(DiffSignError, match=r"MHR.*convert_sam3d_output_to_smpl"):
+        imported(write(tmp_path, "sam.npz", mhr), body_path, tmp_path)
+    smpl = {"global_orient": np.zeros((2, 3)), "body_pose": np.zeros((2, 69)), "betas": np.zeros(10)}
+    with pytest.raises(DiffSignError, match="23 joints"):
+        imported(write(tmp_path, "smpl.npz", smpl), body_path, tmp_path)
 
 
 @pytest.mark.parametrize(

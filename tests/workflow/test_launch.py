@@ -1,13 +1,16 @@
 """One line in, results out: what `diffsign run` and `diffsign new` write and start."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from diffsign.cli import app
@@ -16,7 +19,7 @@ from diffsign.config.schema import load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER, track
 from diffsign.workflow.launch import Following, frames_left, release_lock
-from diffsign.workflow.layout import Wish, new_project, workflow_file, write_wish
+from diffsign.workflow.layout import Wish, default_folder, new_project, workflow_file, write_wish
 
 SAID = """\
 Building DAG of jobs...
@@ -48,9 +51,10 @@ Finished jobid: 7 (Rule: ingest)
 @pytest.fixture
 def inputs(tmp_path, monkeypatch):
     """A folder with two videos of the same name and a picture."""
-    for name in ("my video.mp4", "b/my video.mp4", "ana.png"):
+    for name in ("my video.mp4", "b/my video.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"no video")
+    Image.new("RGB", (8, 8)).save(tmp_path / "ana.png")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -67,13 +71,13 @@ def test_snakemakes_output_is_followed():
 def test_a_process_says_how_far_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER, str(tmp_path))
     seen = [frames_left(tmp_path) for _ in track([1, 2, 3], "Frames")]
-    assert seen[1] == "Frames 1/3"
+    assert seen[1] == "1/3"
     assert frames_left(tmp_path) == ""
 
 
 def test_a_wish_becomes_a_project(inputs):
     videos = (inputs / "my video.mp4", inputs / "b/my video.mp4")
-    wish = Wish(videos, "a woman in a green shirt", (inputs / "ana.png",))
+    wish = Wish(videos, text="a woman in a green shirt", images=(inputs / "ana.png",))
     write_wish(inputs / "out", wish)
     config = read_config(inputs / "out/config/config.yaml")
     os.chdir(inputs / "out")
@@ -87,7 +91,7 @@ def test_a_wish_becomes_a_project(inputs):
 
 
 def test_the_same_wish_touches_nothing(inputs):
-    wish = Wish((inputs / "my video.mp4",), "a man")
+    wish = Wish((inputs / "my video.mp4",), text="a man")
     write_wish(inputs / "out", wish)
     files = [*(inputs / "out/config").iterdir()]
     before = [file.stat().st_mtime_ns for file in files]
@@ -95,12 +99,68 @@ def test_the_same_wish_touches_nothing(inputs):
     assert [file.stat().st_mtime_ns for file in files] == before
 
 
+def test_settings_of_a_wish_stay_in_its_config(inputs):
+    wish = Wish((inputs / "my video.mp4",), text="a man", settings=("generate.steps=8", "ingest.height=192"))
+    write_wish(inputs / "out", wish)
+    write_wish(inputs / "out", dataclasses.replace(wish, settings=("generate.steps=9",)))
+    config = read_config(inputs / "out/config/config.yaml")
+    assert (config.generate.steps, config.ingest.height) == (9, 192)
+    for wrong, said in (("generate.steps", "no value"), ("generate.stepz=8", "steps"), ("generate.steps=many", "many")):
+        with pytest.raises(DiffSignError, match=said):
+            write_wish(inputs / "out", dataclasses.replace(wish, settings=(wrong,)))
+
+
 def test_a_wish_that_cannot_be_made_is_refused(inputs):
     with pytest.raises(DiffSignError, match=r"none\.mp4"):
-        write_wish(inputs / "out", Wish((inputs / "none.mp4",), "a man"))
+        write_wish(inputs / "out", Wish((inputs / "none.mp4",), text="a man"))
     with pytest.raises(DiffSignError, match="--text"):
         write_wish(inputs / "out", Wish((inputs / "my video.mp4",)))
+    with pytest.raises(DiffSignError, match=r"picture.*my video\.mp4"):
+        write_wish(inputs / "out", Wish((inputs / "my video.mp4",), images=(inputs / "my video.mp4",)))
     assert not (inputs / "out").exists()
+
+
+def test_words_poses_and_motions_are_sources_too(inputs):
+    for name in ("b.pose", "walk {1}.npz"):
+        (inputs / name).write_bytes(b"something")
+    (inputs / "frames").mkdir()
+    (inputs / "frames/00001_0.npz").write_bytes(b"something")
+    sources = tuple(inputs / name for name in ("b.pose", "walk {1}.npz", "frames"))
+    text = 'says "hi";\t{video} # it\'s'
+    wish = Wish(sources, say=("Grüße, Amit",), text=text, images=(inputs / "ana.png",), consent="Ana, by letter")
+    write_wish(inputs / "out", wish)
+    config = read_config(inputs / "out/config/config.yaml")
+    os.chdir(inputs / "out")
+    rows = load_videos(config)
+    assert [*rows] == ["b", "walk-1", "frames", "Grue-Amit"]
+    assert rows["b"].pose == str(inputs / "b.pose") and rows["Grue-Amit"].say == "Grüße, Amit"
+    copy = Path(rows["walk-1"].motion)  # Snakemake would take the braces for a wildcard
+    assert copy.parent == Path("config/files") and copy.read_bytes() == b"something"
+    assert rows["frames"].motion == str(inputs / "frames")
+    (signer,) = load_signers(config).values()
+    assert signer.text == text and signer.real_person == "yes" and signer.consent == "Ana, by letter"
+
+
+def test_a_folder_of_others_is_left_alone(inputs):
+    first = inputs / "my video.mp4"
+    second = inputs / "b/other.mp4"
+    second.write_bytes(b"no video")
+    write_wish(inputs / "out", Wish((first,), text="a man"))
+    with pytest.raises(DiffSignError, match=r"my video\.mp4.*signed"):
+        write_wish(inputs / "out", Wish((second,), text="a man"))
+    write_wish(inputs / "out", Wish((first, second), text="a tall man"))
+    new_project(inputs / "new")
+    before = (inputs / "new/config/videos.tsv").read_text()
+    with pytest.raises(DiffSignError, match="sheets of its own"):
+        write_wish(inputs / "new", Wish((first,), text="a man"))
+    assert (inputs / "new/config/videos.tsv").read_text() == before
+    with pytest.raises(DiffSignError, match=r"ana\.png.*a file"):
+        write_wish(inputs / "ana.png", Wish((first,), text="a man"))
+    with pytest.raises(DiffSignError, match=r"/proc/out.*written"):
+        write_wish(Path("/proc/out"), Wish((first,), text="a man"))
+    with pytest.raises(DiffSignError, match=r"pattern.*-o"):
+        write_wish(inputs / "out {x}", Wish((first,), text="a man"))
+    assert default_folder(Wish((first,))) == Path("my-video-signed")
 
 
 def test_a_new_project_is_a_project(inputs):
@@ -125,7 +185,7 @@ def start(folder, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_a_broken_video_is_said_at_the_end_of_a_run(inputs, body_path):
-    write_wish(inputs / "out", Wish((inputs / "my video.mp4",), "a man"))
+    write_wish(inputs / "out", Wish((inputs / "my video.mp4",), text="a man"))
     with (inputs / "out/config/config.yaml").open("a") as config:
         config.write(f"body: {body_path}\n")
     process = start(inputs, "my video.mp4", "--text", "a man")
