@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -114,6 +115,14 @@ def _joined(batches: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat(values) for name, values in batches.items() if values}
 
 
+class Watcher(Protocol):
+    """What looks at the frames as they go by."""
+
+    def add(self, batch: dict[str, np.ndarray]) -> None:
+        """Look at a batch: (N, H, W, 3) uint8 of each clip, in the size of the first."""
+        ...
+
+
 class _SSIM:
     """SSIM of successive frames of each clip, and of the result with its first frame, frame by frame."""
 
@@ -193,6 +202,7 @@ def measure(
     flow: bool,
     expected: int,
     keep: Container[int] = (),
+    watchers: Sequence[Watcher] = (),
 ) -> Measured:
     """Go once through source, avatar, result and mask, in memory for one batch of frames.
 
@@ -204,6 +214,7 @@ def measure(
         flow: measure warping errors.
         expected: number of frames, for the progress bar.
         keep: numbers of the frames to return as they are.
+        watchers: what else looks at every batch.
     """
     similarity, networks, warping = _SSIM(), _Networks(clip, network), _WarpingErrors()
     kept: dict[int, dict[str, np.ndarray]] = {}
@@ -213,6 +224,8 @@ def measure(
             for grey in to_grey(batch[role]):
                 similarity.add(role, grey)
         networks.add(batch)
+        for watcher in watchers:
+            watcher.add(batch)
         if flow:
             for index in range(len(batch["source"])):
                 warping.add({name: batch[name][index] for name in ("avatar", "result", "mask")})

@@ -15,7 +15,6 @@ from transformers.image_processing_base import ImageProcessingMixin
 from transformers.utils import logging as transformers_logging
 
 from diffsign.errors import DiffSignError
-from diffsign.files import require_file
 from diffsign.models.device import best_device
 
 #: Mean and deviation of the pictures that OpenAI's CLIP was trained on, for folders without a preprocessor.
@@ -94,45 +93,6 @@ class CLIPEncoder:
         return self._model.text_projection(pooled).cpu()
 
 
-class Inception:
-    """The Inception v3 of FID, if torch-fidelity is installed.
-
-    Args:
-        weights: file with torch-fidelity's weights; None takes what torch-fidelity has cached.
-
-    Raises:
-        DiffSignError: if torch-fidelity or its weights are missing.
-    """
-
-    name = "Inception v3 (torch-fidelity, 2048 features)"
-
-    def __init__(self, weights: str | None) -> None:
-        if weights is None:
-            raise DiffSignError(
-                "evaluate: 'inception_weights' is missing; fid_network inception needs the file "
-                "weights-inception-2015-12-05-6726825d.pth of torch-fidelity."
-            )
-        path = require_file(weights, "Inception weights")
-        try:
-            import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise DiffSignError(
-                "fid_network inception needs the package torch-fidelity (and torchvision of the same build as torch); "
-                "install them, or set fid_network to clip."
-            ) from error
-        from torchmetrics.image.fid import NoTrainInceptionV3
-
-        self._model = NoTrainInceptionV3(
-            name="inception-v3-compat", features_list=["2048"], feature_extractor_weights_path=str(path)
-        ).to(device())
-
-    @torch.inference_mode()
-    def frames(self, frames: np.ndarray) -> Tensor:
-        """Return Inception's features of frames: (N, H, W, 3) uint8 to (N, 2048) float32."""
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device()).permute(0, 3, 1, 2)
-        return self._model(pixels).cpu()
-
-
 def directional_similarity(source: Tensor, result: Tensor, words_source: Tensor, words_result: Tensor) -> np.ndarray:
     """CLIP directional similarity of frames (Gal et al. 2022, StyleGAN-NADA; Brooks et al. 2023).
 
@@ -153,6 +113,6 @@ def directional_similarity(source: Tensor, result: Tensor, words_source: Tensor,
     return torch.where(lengths > 1e-9, cosine, torch.nan).numpy()
 
 
-def reference_similarity(frames: Tensor, references: Tensor) -> np.ndarray:
-    """Mean cosine of frames (T, D) with reference pictures (R, D): (T,)."""
+def mean_similarity(frames: Tensor, references: Tensor) -> np.ndarray:
+    """Mean cosine of embedded frames (T, D) with embedded pictures or words (R, D): (T,)."""
     return (normalize(frames.double(), dim=-1) @ normalize(references.double(), dim=-1).T).mean(-1).numpy()

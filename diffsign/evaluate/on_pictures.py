@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffsign.evaluate.distribution import RELEASED_FRAMES, frechet_distance, kernel_distance
 from diffsign.evaluate.frames import ROLES, Measured
-from diffsign.evaluate.networks import CLIPEncoder, directional_similarity, reference_similarity
+from diffsign.evaluate.networks import CLIPEncoder, directional_similarity, mean_similarity
 from diffsign.records.metrics import Metric, metric
 
 NO_CLIP = "the family's manifest names no CLIP and none was given with --clip"
@@ -65,7 +65,8 @@ def steadiness(measured: Measured) -> dict[str, Metric]:
     return metrics
 
 
-def _why_no_distance(source: Tensor, result: Tensor) -> str:
+def why_no_distance(source: Tensor, result: Tensor) -> str:
+    """Return why two sets of features (N, D) have no distance, "" if they have one."""
     if len(source) < FEWEST:
         return "fewer than two frames"
     broken = sum(int((~torch.isfinite(features).all(1)).sum()) for features in (source, result))
@@ -85,7 +86,7 @@ def likeness(measured: Measured, network: str | None) -> dict[str, Metric]:
         ("kid", measured.features, kernel_distance, kernel),
     ):
         source, result = features["source"], features["result"]
-        reason = _why_no_distance(source, result)
+        reason = why_no_distance(source, result)
         value = None if reason else distance(source, result)
         settings = {"features": source.shape[1]} | settings
         metrics[name] = metric(value, len(source), reason=reason, network=network, settings=settings)
@@ -104,22 +105,32 @@ def similarities(
         pictures: reference pictures of the signer, (H, W, 3) uint8 each.
     """
     if clip is None:
-        return {f"{kind}_similarity": metric(None, 0, reason=NO_CLIP) for kind in ("directional", "reference")}, {}
+        kinds = ("directional", "words", "reference")
+        return {f"{kind}_similarity": metric(None, 0, reason=NO_CLIP) for kind in kinds}, {}
     source, result = measured.embeddings["source"], measured.embeddings["result"]
-    series = {}
+    values: dict[str, np.ndarray] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    broken = "the embeddings are not finite"
+    reasons = {
+        "directional_similarity": "no words describe the signer",
+        "words_similarity": "no words describe the signer",
+        "reference_similarity": "no reference picture describes the signer",
+    }
     if texts[1]:
         words = clip.words([texts[0], texts[1]])
-        series["directional_similarity"] = directional_similarity(source, result, words[0], words[1])
-        settings = {"source_text": texts[0], "signer_text": texts[1]}
-        why = "neither picture nor words change from source to signer, or the embeddings are not finite"
-        direction = mean_metric(series["directional_similarity"], why, network=clip.name, settings=settings)
-    else:
-        direction = metric(None, 0, reason="no words describe the signer", network=clip.name)
+        values["directional_similarity"] = directional_similarity(source, result, words[0], words[1])
+        settings["directional_similarity"] = {"source_text": texts[0], "signer_text": texts[1]}
+        reasons["directional_similarity"] = f"neither picture nor words change from source to signer, or {broken}"
+        values["words_similarity"] = mean_similarity(result, words[1:])
+        settings["words_similarity"] = {"signer_text": texts[1]}
+        reasons["words_similarity"] = broken
     if pictures:
         embedded = torch.cat([clip.frames(picture[None]) for picture in pictures])
-        series["reference_similarity"] = reference_similarity(result, embedded)
-        why, settings = "the embeddings are not finite", {"references": len(pictures)}
-        like = mean_metric(series["reference_similarity"], why, network=clip.name, settings=settings)
-    else:
-        like = metric(None, 0, reason="no reference picture describes the signer", network=clip.name)
-    return {"directional_similarity": direction, "reference_similarity": like}, series
+        values["reference_similarity"] = mean_similarity(result, embedded)
+        settings["reference_similarity"] = {"references": len(pictures)}
+        reasons["reference_similarity"] = broken
+    metrics = {
+        name: mean_metric(values.get(name, np.empty(0)), why, network=clip.name, settings=settings.get(name, {}))
+        for name, why in reasons.items()
+    }
+    return metrics, values

@@ -16,11 +16,15 @@ from diffsign import __version__
 from diffsign.config.evaluate import EvaluateSettings
 from diffsign.config.family import PACKAGE
 from diffsign.errors import DiffSignError
+from diffsign.evaluate.faces import make_recogniser
 from diffsign.evaluate.frames import ROLES, measure
+from diffsign.evaluate.inception import Inception
 from diffsign.evaluate.legibility import scale_to
 from diffsign.evaluate.moments import draw_moments, save_moments
-from diffsign.evaluate.networks import CLIPEncoder, Inception
+from diffsign.evaluate.networks import CLIPEncoder
+from diffsign.evaluate.on_faces import Faces, anonymity, no_faces
 from diffsign.evaluate.on_keypoints import legibility
+from diffsign.evaluate.on_networks import perceptual_distance, video_distance, without_weights
 from diffsign.evaluate.on_pictures import NO_CLIP, likeness, similarities, steadiness
 from diffsign.evaluate.on_signing import signing, worst_moments
 from diffsign.records.clip import ClipInfo, probe_clip
@@ -40,6 +44,13 @@ OF_SOURCE_PICTURES = (
     "fid_released",
     "kid",
     "directional_similarity",
+    "lpips",
+    "fvd",
+    "face_distance_source",
+    "face_distance_same",
+    "face_distance_others",
+    "face_matched",
+    "face_identified",
 )
 
 
@@ -169,10 +180,13 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Im
     info = probe_clip(inputs.source)
     family = load_manifest(inputs.family)
     pictures = [np.array(read_picture(path, "reference picture")) for path in inputs.references]
+    others = [np.array(read_picture(path, "picture of another person")) for path in settings.face_others]
     keypoints = _keypoints(inputs, info.width, info.height)
     signed, breaks = signing(keypoints, settings)
     moments = worst_moments(breaks, settings.worst_moments)
     clip, network = _networks(settings, family)
+    lpips, fvd, recogniser = perceptual_distance(settings), video_distance(settings), make_recogniser(settings)
+    faces = None if isinstance(recogniser, str) else Faces(recogniser, keypoints, settings.face_frames)
     paths = {"source": inputs.source, "avatar": inputs.avatar, "result": inputs.result}
     if settings.flow:
         paths["mask"] = inputs.mask
@@ -186,6 +200,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Im
         flow=settings.flow,
         expected=frames,
         keep={moment.worst for moment in moments},
+        watchers=[watcher for watcher in (lpips, fvd, faces) if watcher is not None],
     )
     _same_length(inputs, len(measured.ssim_first), frames)
     measured = measured.within_shots(shot_starts(keypoints["source"]))
@@ -193,8 +208,14 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Im
     similar, on_embeddings = similarities(measured, clip, (inputs.source_text, inputs.signer_text), pictures)
     series = {f"ssim_successive_{name}": values for name, values in measured.ssim.items()}
     series |= {f"warping_error_{name}": values for name, values in measured.warping.items()}
-    series |= on_keypoints | on_embeddings
+    series |= on_keypoints | on_embeddings | (lpips.series() if lpips else {})
     metrics = signed | readable | steadiness(measured) | likeness(measured, network and network.name) | similar
+    metrics |= lpips.metrics() if lpips else without_weights("lpips")
+    metrics |= fvd.metrics() if fvd else without_weights("fvd")
+    if isinstance(recogniser, str) or faces is None:
+        metrics |= no_faces(str(recogniser))
+    else:
+        metrics |= anonymity(recogniser, faces, pictures, others)
     if inputs.skeleton:
         metrics = without_film(metrics)
         series = {name: values for name, values in series.items() if name not in OF_SOURCE_PICTURES}

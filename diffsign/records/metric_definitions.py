@@ -5,9 +5,11 @@ Tables, plots, the report and the docs take their words from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import replace
+
+from diffsign.records.metric_kinds import Group, MetricDefinition, filled
+from diffsign.records.metrics_on_pictures import FACES, PICTURES
 
 #: Parts of the signer whose detection is followed.
 DETECTED_PARTS = {"left_hand": "left hand", "right_hand": "right hand", "face": "face"}
@@ -27,38 +29,6 @@ SIGN_PARAMETERS = {
 }
 #: What the result is compared with.
 REFERENCES = {"source": "source", "avatar": "avatar rendering"}
-
-Direction = Literal["higher", "lower", ""]
-Group = Literal["signing", "legibility", "steadiness", "likeness", "earlier"]
-
-
-@dataclass(frozen=True)
-class MetricDefinition:
-    """What a metric is.
-
-    Attributes:
-        title: short name for tables and plots.
-        unit: unit, empty for scores; "share" is a part of 1 and shown in per cent.
-        better: which way is better; "" where neither is.
-        meaning: a sentence for the reader of the report.
-        source: paper or standard that defines it.
-        group: chapter of the report that it belongs to.
-    """
-
-    title: str
-    unit: str
-    better: Direction
-    meaning: str
-    source: str
-    group: Group
-
-
-def _filled(template: MetricDefinition, **words: str) -> MetricDefinition:
-    title, meaning = template.title.format(**words), template.meaning.format(**words)
-    return replace(
-        template, title=title[:1].upper() + title[1:], meaning=meaning, source=template.source.format(**words)
-    )
-
 
 _HOLDS = MetricDefinition(
     "{parameter} holds, against {reference}",
@@ -197,26 +167,26 @@ _SSIM_BORDER = MetricDefinition(
 
 def _signing() -> Iterator[tuple[str, MetricDefinition]]:
     for reference, told in REFERENCES.items():
-        yield f"signing_all_{reference}", _filled(_ALL_HOLD, reference=told)
+        yield f"signing_all_{reference}", filled(_ALL_HOLD, reference=told)
         for parameter, meaning in SIGN_PARAMETERS.items():
             yield (
                 f"signing_{parameter}_{reference}",
-                _filled(_HOLDS, parameter=parameter, meaning=meaning, reference=told),
+                filled(_HOLDS, parameter=parameter, meaning=meaning, reference=told),
             )
         templates = {"delay": _DELAY, "peak_speed": _PEAK_SPEED, "hands_ndtw": _HANDS_NDTW, "dtw_mje": _DTW_MJE}
         for name, template in templates.items():
-            yield f"{name}_{reference}", _filled(template, reference=told)
+            yield f"{name}_{reference}", filled(template, reference=told)
 
 
 def _presence() -> Iterator[tuple[str, MetricDefinition]]:
     for part, name in DETECTED_PARTS.items():
         for role in (*REFERENCES, "result"):
-            found = _filled(_FOUND, part=name, reference=REFERENCES.get(role, role))
+            found = filled(_FOUND, part=name, reference=REFERENCES.get(role, role))
             yield f"{part}_found_{role}", found
     for reference, told in REFERENCES.items():
         for part, name in {"hands": "hands", **DETECTED_PARTS}.items():
-            yield f"{part}_recall_{reference}", _filled(_RECALL, part=name, reference=told)
-            yield f"{part}_precision_{reference}", _filled(_PRECISION, part=name, reference=told)
+            yield f"{part}_recall_{reference}", filled(_RECALL, part=name, reference=told)
+            yield f"{part}_precision_{reference}", filled(_PRECISION, part=name, reference=told)
 
 
 def _points() -> Iterator[tuple[str, MetricDefinition]]:
@@ -228,109 +198,22 @@ def _points() -> Iterator[tuple[str, MetricDefinition]]:
     for reference, told in REFERENCES.items():
         for part, (name, unit, size) in {**hands, **sizes}.items():
             if part != "face":
-                yield f"{part}_pck_strict_{reference}", _filled(_PCK_STRICT, part=name, reference=told)
-                yield f"{part}_pck_{reference}", _filled(_PCK, part=name, reference=told)
-            error = _filled(_ERROR, part=name, reference=told, size=size)
+                yield f"{part}_pck_strict_{reference}", filled(_PCK_STRICT, part=name, reference=told)
+                yield f"{part}_pck_{reference}", filled(_PCK, part=name, reference=told)
+            error = filled(_ERROR, part=name, reference=told, size=size)
             yield f"{part}_error_{reference}", replace(error, unit=unit)
         for part, name in HANDS.items():
             shape = "handshape" if part == "hands" else f"{part}shape"
-            yield f"{shape}_error_{reference}", _filled(_HANDSHAPE, part=name, reference=told)
+            yield f"{shape}_error_{reference}", filled(_HANDSHAPE, part=name, reference=told)
         for part, signal in {"mouth": "opening of the mouth", "brow": "height of the brows"}.items():
-            yield f"{part}_agreement_{reference}", _filled(_AGREEMENT, part=part, signal=signal, reference=told)
+            yield f"{part}_agreement_{reference}", filled(_AGREEMENT, part=part, signal=signal, reference=told)
 
 
 def _ssim() -> Iterator[tuple[str, MetricDefinition]]:
     for suffix, role in {"": "result", "_source": "source", "_avatar": "avatar rendering"}.items():
-        yield f"ssim_successive{suffix}", _filled(_SSIM, role=role)
-        yield f"ssim_successive_border{suffix}", _filled(_SSIM_BORDER, role=role)
+        yield f"ssim_successive{suffix}", filled(_SSIM, role=role)
+        yield f"ssim_successive_border{suffix}", filled(_SSIM_BORDER, role=role)
 
-
-_PICTURES: Mapping[str, MetricDefinition] = {
-    "warping_error": MetricDefinition(
-        "Warping error, result",
-        "",
-        "lower",
-        "Mean squared change of colour along the movement, inside the signer; what movement explains does not count.",
-        "Lai et al. 2018; Farneback flow of the avatar, forward-backward check",
-        "steadiness",
-    ),
-    "warping_error_avatar": MetricDefinition(
-        "Warping error, avatar rendering",
-        "",
-        "",
-        "The same for the avatar rendering, which does not flicker: the floor of this measure.",
-        "Lai et al. 2018",
-        "steadiness",
-    ),
-    "flicker": MetricDefinition(
-        "Flicker against avatar",
-        "×",
-        "lower",
-        "Warping error of the result over that of the avatar rendering; 1 is as steady as the rendering.",
-        "ratio of the two above",
-        "steadiness",
-    ),
-    "warping_error_background": MetricDefinition(
-        "Warping error of background",
-        "",
-        "lower",
-        "Mean squared change of colour from frame to frame outside the signer, where nothing should move.",
-        "Lai et al. 2018",
-        "steadiness",
-    ),
-    "fid": MetricDefinition(
-        "FID",
-        "",
-        "lower",
-        "Fréchet distance between the features of the result's frames and the source's. "
-        "Biased upwards over few frames: compare only values over as many frames with the same network.",
-        "Heusel et al. 2017",
-        "likeness",
-    ),
-    "kid": MetricDefinition(
-        "KID",
-        "",
-        "lower",
-        "Kernel distance between the same features, without FID's bias over few frames; can fall below 0.",
-        "Bińkowski et al. 2018, cubic kernel, one set of all frames",
-        "likeness",
-    ),
-    "directional_similarity": MetricDefinition(
-        "CLIP directional similarity",
-        "",
-        "higher",
-        "Whether the picture changed from source to result as the words changed from the source's caption to the "
-        "signer's; from -1 to 1.",
-        "StyleGAN-NADA (Gal et al. 2022), as InstructPix2Pix measures it",
-        "likeness",
-    ),
-    "reference_similarity": MetricDefinition(
-        "CLIP similarity to reference",
-        "",
-        "higher",
-        "How alike the result's frames and the reference pictures are to CLIP; from -1 to 1.",
-        "CLIP image similarity (CLIP-I, Ruiz et al. 2023)",
-        "likeness",
-    ),
-    "ssim_first_frame": MetricDefinition(
-        "SSIM with the first frame",
-        "",
-        "",
-        "What the released code printed as SSIM of successive frames: it compares every frame with the first. "
-        "It falls with movement, not with flicker.",
-        "released code of DiffSign; 7×7 mean window on grey (scikit-image's defaults)",
-        "earlier",
-    ),
-    "fid_released": MetricDefinition(
-        "FID as released",
-        "",
-        "",
-        "What the released code computes as FID: bytes are multiplied by 255 and wrap around, so the network sees "
-        "negatives; first 1000 frames, scaled to 512×512.",
-        "released code of DiffSign",
-        "earlier",
-    ),
-}
 
 #: Every metric by name.
 METRIC_DEFINITIONS: dict[str, MetricDefinition] = {
@@ -338,7 +221,8 @@ METRIC_DEFINITIONS: dict[str, MetricDefinition] = {
     **dict(_presence()),
     **dict(_points()),
     **dict(_ssim()),
-    **_PICTURES,
+    **PICTURES,
+    **FACES,
 }
 
 #: Names in files of version 1, and what they are called now.
@@ -354,6 +238,7 @@ GROUPS: dict[Group, str] = {
     "legibility": "Are hands and face still there, and in place?",
     "steadiness": "Is the picture steady?",
     "likeness": "Is it the signer that was asked for?",
+    "anonymity": "Can the person still be recognised?",
     "earlier": "As the released code and earlier versions computed it",
 }
 

@@ -31,6 +31,9 @@ NETWORKS = {
     "network_keypoints": "hands_recall_source",
     "network_fid": "fid",
     "network_clip": "directional_similarity",
+    "network_lpips": "lpips",
+    "network_fvd": "fvd",
+    "network_faces": "face_distance_source",
 }
 WIDE = (*ABOUT, "frames", *NETWORKS, *METRIC_DEFINITIONS)
 BREAKS = (

@@ -107,6 +107,44 @@ def _write_manifest(path: Path, clip: Path | None, trained: bool) -> None:
     save_manifest(path, Manifest(name="demo", architecture="sd", family=family, base=here, clip=located))
 
 
+def _weights_by_formula(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights that are the same everywhere and forever, so that features of other implementations can be written down.
+
+    Tensor n has ``sin(12.9898 i + n)`` at place i: times √(6 / fan-in) in convolutions, 1 + half of it as variance,
+    1 + 0.3 of it as scale, a tenth of it elsewhere.
+    """
+    tensors = {}
+    for number, (name, tensor) in enumerate(network.state_dict().items()):
+        if name.endswith("num_batches_tracked"):
+            continue
+        wave = np.sin(np.arange(tensor.numel()) * 12.9898 + number).reshape(tensor.shape)
+        if name.endswith("running_var"):
+            wave = 1 + 0.5 * wave
+        elif name.endswith("bn.weight"):
+            wave = 1 + 0.3 * wave
+        elif tensor.ndim > 1:
+            wave = wave * np.sqrt(6 / np.prod(tensor.shape[1:]))
+        else:
+            wave = 0.1 * wave
+        tensors[name] = torch.tensor(wave, dtype=torch.float32)
+    return tensors
+
+
+def _frames_by_formula(*shape: int) -> np.ndarray:
+    """Pictures of waves, uint8: ``127 sin(0.37 i) + 128`` at place i."""
+    return (np.sin(np.arange(np.prod(shape)) * 0.37) * 127 + 128).astype(np.uint8).reshape(shape)
+
+
+@pytest.fixture(scope="session")
+def weights_by_formula() -> Callable[[torch.nn.Module], dict[str, torch.Tensor]]:
+    return _weights_by_formula
+
+
+@pytest.fixture(scope="session")
+def frames_by_formula() -> Callable[..., np.ndarray]:
+    return _frames_by_formula
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from diffsign.errors import DiffSignError
-from diffsign.evaluate.networks import CLIPEncoder, Inception, directional_similarity, reference_similarity
+from diffsign.evaluate.networks import CLIPEncoder, directional_similarity, mean_similarity
 
 
 def unit(*values: float) -> torch.Tensor:
@@ -31,9 +31,9 @@ def test_no_change_has_no_direction() -> None:
     assert np.isnan(directional_similarity(a[None], b[None], a, a)).all()
 
 
-def test_reference_similarity_is_the_mean_cosine() -> None:
+def test_similarity_to_several_is_the_mean_cosine() -> None:
     frames, references = torch.stack([unit(2, 0), unit(1, 1)]), torch.stack([unit(0, 3), unit(1, 0)])
-    assert reference_similarity(frames, references) == pytest.approx([0.5, np.sqrt(0.5)])
+    assert mean_similarity(frames, references) == pytest.approx([0.5, np.sqrt(0.5)])
 
 
 def test_clip_embeds_as_transformers_does(tiny_clip: Path, make_picture) -> None:
@@ -68,14 +68,3 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(DiffSignError, match="CLIP"):
         CLIPEncoder(tmp_path, "none")
-
-
-def test_inception_says_what_it_needs(tmp_path: Path) -> None:
-    with pytest.raises(DiffSignError, match="inception_weights"):
-        Inception(None)
-    with pytest.raises(DiffSignError, match=r"no\.pth"):
-        Inception(str(tmp_path / "no.pth"))
-    weights = tmp_path / "weights.pth"
-    weights.write_bytes(b"x")
-    with pytest.raises(DiffSignError, match="torch-fidelity"):
-        Inception(str(weights))
