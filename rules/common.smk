@@ -9,23 +9,32 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # The package is found beside this Snakefile, installed or not: here, and by the commands of the rules, whose `python` is
-# the one that runs Snakemake unless conda or a container puts its own before it.
+# the one that runs Snakemake unless conda or a container puts its own before it. As a module from a hosting provider the
+# workflow has nothing beside it, and the package is the one that is installed.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
-sys.path.insert(0, str(ROOT))
-for variable, folder in {
-    "PYTHONPATH": ROOT,
-    "PATH": Path(sys.executable).parent,
-}.items():
-    os.environ[variable] = os.pathsep.join(
-        filter(None, [str(folder), os.getenv(variable, "")])
-    )
-
-from diffsign import __version__ as VERSION
+if ROOT.is_dir():
+    sys.path.insert(0, str(ROOT))
+try:
+    from diffsign import __version__ as VERSION
+except ModuleNotFoundError:
+    raise WorkflowError(
+        "the package diffsign is not installed beside Snakemake; install it from the repository that the workflow comes "
+        "from, as in: pip install git+https://github.com/OWNER/REPOSITORY"
+    ) from None
 from diffsign.config.project import load_project, repeated
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import ID_PATTERN
 from diffsign.errors import DiffSignError
 from diffsign.workflow.failures import retry_no_mistakes, summarise_failed_run
+from diffsign.workflow.layout import package_folder, workflow_file
+
+for variable, folder in {
+    "PYTHONPATH": package_folder(Path(".snakemake/diffsign").absolute()),
+    "PATH": Path(sys.executable).parent,
+}.items():
+    os.environ[variable] = os.pathsep.join(
+        filter(None, [str(folder), os.getenv(variable, "")])
+    )
 
 retry_no_mistakes()
 if not workflow.is_main_process:
@@ -56,7 +65,7 @@ POSED = "|".join(
 )
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-SNAKEFILE = f"{ROOT}/Snakefile"
+SNAKEFILE = f"{ROOT}/Snakefile" if ROOT.is_dir() else str(workflow_file())
 
 
 wildcard_constraints:

@@ -67,13 +67,13 @@ def run(
     same command goes on from there. For several signers, lay out a project with `diffsign new FOLDER`, fill in its
     sheets, and run it with `diffsign run -o FOLDER`.
     """
-    from diffsign.workflow import launch, layout
+    from diffsign.workflow import launch, layout, wish
 
     if show_snakefile:
         typer.echo(layout.workflow_file())
         return
     if sources or say:
-        wish = layout.Wish(
+        wanted = wish.Wish(
             sources=tuple(sources or ()),
             say=tuple(say or ()),
             text=text,
@@ -82,10 +82,10 @@ def run(
             consent=consent,
             settings=tuple(settings or ()),
         )
-        folder = folder or layout.default_folder(wish)
-        layout.write_wish(folder, wish)
+        folder = folder or wish.default_folder(wanted)
+        wish.write_wish(folder, wanted)
     elif text or image or family or consent or settings:
-        raise DiffSignError(f"name what shall be signed: diffsign run talk.mp4 --text '{layout.EXAMPLE}'.")
+        raise DiffSignError(f"name what shall be signed: diffsign run talk.mp4 --text '{wish.EXAMPLE}'.")
     folder = folder or Path()
     if not (folder / layout.CONFIG_FILE).is_file():
         raise DiffSignError(

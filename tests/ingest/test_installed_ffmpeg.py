@@ -15,8 +15,13 @@ from diffsign.records.ffmpeg import VARIABLE
 TESTS = Path(__file__).resolve().parents[1]
 
 
+def runs() -> bool:
+    """Tell whether there is an ffmpeg, and not half of one that an interrupted installation has left."""
+    return shutil.which("ffmpeg") is not None and not subprocess.run(["ffmpeg", "-version"], capture_output=True).returncode
+
+
 @pytest.mark.skipif(VARIABLE in os.environ, reason=f"{VARIABLE} chooses the ffmpeg of all tests already")
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg is installed (apt-get install ffmpeg)")
+@pytest.mark.skipif(not runs(), reason="no ffmpeg is installed (apt-get install ffmpeg)")
 def test_clips_and_ingest_with_the_installed_ffmpeg() -> None:
     files = [
         TESTS / "records" / "test_clip.py",

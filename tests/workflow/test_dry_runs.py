@@ -1,6 +1,8 @@
 """What the workflow says before anything runs."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -172,6 +174,35 @@ def test_the_workflow_is_a_module_of_another(small, root):
     planned = small.planned("--snakefile", str(small.folder / "Snakefile"), environment={"PYTHONPATH": ""})
     assert planned["diffsign_ingest"] == planned["diffsign_evaluate"] == planned["diffsign_report"] == 1
     assert "ingest" not in planned
+
+
+@pytest.fixture
+def hosted(small, root):
+    """A folder as snakedeploy leaves it, whose workflow comes from a hosting provider (out of Snakemake's cache)."""
+    repository = small.folder / "cache/snakemake/snakemake/source-cache/snakemake-git-cache/github.com/owner/diffsign"
+    tree = small.folder / "tree"
+    shutil.copytree(root / "rules", tree / "rules")
+    shutil.copy(root / "Snakefile", tree)
+    author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+    for command in (["init"], ["add", "."], ["commit", "--message", "all"], ["tag", "v1"]):
+        subprocess.run(["git", *author, "-C", str(tree), *command], check=True, capture_output=True)
+    subprocess.run(["git", "clone", "--bare", str(tree), str(repository)], check=True, capture_output=True)
+    small.write(videos=VIDEOS, signers=SIGNERS, results="out")
+    source = 'github("owner/diffsign", path="Snakefile", tag="v1")'
+    (small.folder / "workflow").mkdir()
+    (small.folder / "workflow/Snakefile").write_text(MODULE.replace('"{snakefile}"', source))
+    return small
+
+
+def test_the_workflow_is_a_module_from_a_hosting_provider(hosted, tmp_path):
+    file = ("--snakefile", str(hosted.folder / "workflow/Snakefile"))
+    cache = {"XDG_CACHE_HOME": str(hosted.folder / "cache")}
+    planned = hosted.planned(*file, environment=cache)
+    assert planned["diffsign_ingest"] == planned["diffsign_report"] == 1
+    (tmp_path / "none/diffsign").mkdir(parents=True)
+    (tmp_path / "none/diffsign/__init__.py").write_text("raise ModuleNotFoundError('diffsign')")
+    said = hosted.snakemake("--dry-run", *file, environment=cache | {"PYTHONPATH": str(tmp_path / "none")})
+    assert said.returncode != 0 and "pip install" in said.stdout and "Traceback" not in said.stdout
 
 
 def test_the_image_copies_what_the_workflow_needs(root):

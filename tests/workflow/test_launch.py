@@ -19,7 +19,8 @@ from diffsign.config.schema import load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER, track
 from diffsign.workflow.launch import Following, frames_left, release_lock
-from diffsign.workflow.layout import Wish, default_folder, new_project, workflow_file, write_wish
+from diffsign.workflow.layout import new_project, workflow_file
+from diffsign.workflow.wish import Wish, default_folder, write_wish
 
 SAID = """\
 Building DAG of jobs...
@@ -167,7 +168,7 @@ def test_a_new_project_is_a_project(inputs):
     new_project(inputs / "new")
     os.chdir(inputs / "new")
     with open("config/videos.tsv", "a") as sheet:  # noqa: PTH123
-        sheet.write("a\t../my video.mp4\t\t\t\n")
+        sheet.write("a\t../my video.mp4\t\t\t\t\n")
     project = load_project(yaml.safe_load((inputs / "new/config/config.yaml").read_text()))
     assert [*project.videos] == ["a"] and [*project.signers] == ["words"]
     with pytest.raises(DiffSignError, match="config"):
@@ -225,6 +226,6 @@ def test_a_folder_is_unlocked_after_a_kill(inputs):
     dead.wait()
     owner.write_text(f"{os.uname().nodename} {dead.pid}")
     with (inputs / "new/config/videos.tsv").open("a") as sheet:
-        sheet.write("a\t../my video.mp4\t\t\t\n")
+        sheet.write("a\t../my video.mp4\t\t\t\t\n")
     release_lock(inputs / "new", workflow_file())
     assert not any(locks.glob("*"))
