@@ -28,6 +28,9 @@ def evaluate(
     family: Annotated[Path, typer.Option(help="Manifest of the model family, from `diffsign fetch`.")],
     source_text: Annotated[str, typer.Option(help="The source in words.")] = "a person signing",
     signer_text: Annotated[str | None, typer.Option(help="The signer in words.")] = None,
+    translation: Annotated[
+        str | None, typer.Option(help="What is signed, in words of a spoken language; for back-translation.")
+    ] = None,
     reference: Annotated[list[Path] | None, typer.Option(help="Picture of the signer; may be repeated.")] = None,
     video: Annotated[str, typer.Option(help="Name of the video in tables.")] = "video",
     signer: Annotated[str, typer.Option(help="Name of the signer in tables.")] = "signer",
@@ -54,6 +57,7 @@ def evaluate(
         family=family,
         source_text=source_text,
         signer_text=signer_text or None,
+        translation=translation or None,
         references=tuple(reference or ()),
         video=video,
         signer=signer,

@@ -2,9 +2,52 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from diffsign.config.settings import InputPath, Settings
+
+
+class BackTranslation(Settings):
+    """A translator of signed language: a command, or a function of Python."""
+
+    command: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Program with its arguments that prints what it reads; {clip}, {keypoints} (.npz) or {pose} "
+        "(.pose) stands for the file.",
+    )
+    entry: str | None = Field(
+        default=None,
+        pattern=r"^[\w.]+:\w+$",
+        description="Instead of a command: module:function, which takes a path and returns the text.",
+    )
+    takes: Literal["clip", "keypoints", "pose"] = Field(
+        default="clip", description="What the function of entry is given the path of."
+    )
+    name: str | None = Field(
+        default=None, min_length=1, description="What tables call the translator; by default its command or entry."
+    )
+    embedding: str | None = Field(
+        default=None,
+        pattern=r"^[\w.]+:\w+$",
+        description="module:function that takes a list of texts and returns a vector for each, for their similarity.",
+    )
+    timeout: float = Field(default=600.0, gt=0, description="Seconds that a command may take for one clip.")
+
+    @model_validator(mode="after")
+    def _one_translator(self) -> "BackTranslation":
+        if (self.command is None) == (self.entry is None):
+            raise ValueError("give one of command and entry")
+        if self.command is not None and not any(
+            f"{{{kind}}}" in self.command for kind in ("clip", "keypoints", "pose")
+        ):
+            raise ValueError("the command must have {clip}, {keypoints} or {pose} where the file belongs")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What tables call the translator."""
+        return self.name or self.entry or str(self.command)
 
 
 class EvaluateSettings(Settings):
@@ -45,6 +88,11 @@ class EvaluateSettings(Settings):
     face_frames: int = Field(default=8, ge=1, le=1000, description="Frames of each clip in which faces are compared.")
     face_others: list[InputPath] = Field(
         default=[], description="Pictures of other people, from whom the source should be told apart."
+    )
+    back_translation: BackTranslation | None = Field(
+        default=None,
+        description="A translator of signed language, whose reading of the result is compared with what is signed "
+        "(command or entry; docs/evaluate.md).",
     )
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="A point counts as found above this confidence.")
     pck_alpha: float = Field(

@@ -366,8 +366,9 @@ class Signer:
 
     def evaluate_flags(self, video: str) -> list[str]:
         """Return what source and signer are in words and pictures, and the config's flags."""
-        words = given(source_text=self.project.videos[video].caption, signer_text=self.row.text)
-        skeleton = [] if self.project.videos[video].filmed else ["--skeleton"]
+        row = self.project.videos[video]
+        words = given(source_text=row.caption, signer_text=self.row.text, translation=row.translation or row.say)
+        skeleton = [] if row.filmed else ["--skeleton"]
         return [*repeated("--reference", self.row.image), *words, *skeleton, *to_flags(self.project.config.evaluate)]
 
 

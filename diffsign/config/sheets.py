@@ -75,6 +75,11 @@ class VideoRow(Settings):
     )
     caption: str | None = Field(default=None, description="The source signer in words, for directional similarity.")
 
+    translation: str | None = Field(
+        default=None,
+        description="What is signed, in words of a spoken language, for back-translation; by default the text to say.",
+    )
+
     @field_validator("frames", mode="before")
     @classmethod
     def _numbers(cls, value: Any) -> Any:

@@ -5,6 +5,7 @@ Faces and their landmarks are found by dlib (the extra ``identity``), whichever 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,21 @@ class _Finder:
         return picture, self._predictor(picture, max(faces, key=lambda face: face.area()))
 
 
+@functools.cache
+def _finder(landmarks: int) -> _Finder:
+    return _Finder(landmarks)
+
+
+@functools.cache
+def _dlib_network() -> Any:
+    import dlib
+
+    # dlib's wheel has no types for it
+    return dlib.face_recognition_model_v1(  # pyright: ignore[reportAttributeAccessIssue]
+        _model("dlib_face_recognition_resnet_model_v1.dat")
+    )
+
+
 class DlibRecogniser:
     """dlib's network: 128 numbers for each face, distances of which are Euclidean.
 
@@ -78,13 +94,9 @@ class DlibRecogniser:
     #: Distance below which two faces are said to be of one person; None if nothing was published.
     threshold: float | None = 0.6
 
-    def __init__(self) -> None:
-        self._finder = _Finder(5)
-        import dlib
-
-        self._network: Any = dlib.face_recognition_model_v1(  # pyright: ignore[reportAttributeAccessIssue]
-            _model("dlib_face_recognition_resnet_model_v1.dat")
-        )
+    def __init__(self, threshold: float | None = None) -> None:
+        self.threshold = threshold or self.threshold
+        self._finder, self._network = _finder(5), _dlib_network()
 
     def describe(self, picture: np.ndarray) -> np.ndarray | None:
         """Return the descriptor (128,) of the largest face in a picture (H, W, 3) uint8, None if there is none."""
@@ -140,7 +152,7 @@ class ArcFaceRecogniser:
             ) from error
         if len(descriptor) < 2:
             raise DiffSignError(f"ArcFace weights '{path}' give {len(descriptor)} number; expected is {ARCFACE}.")
-        self._finder = _Finder(68)
+        self._finder = _finder(68)
 
     def _descriptor(self, face: np.ndarray) -> np.ndarray:
         self._network.setInput(
@@ -181,6 +193,4 @@ def make_recogniser(settings: EvaluateSettings) -> Recogniser | str:
         return reason
     if settings.face_recogniser == "arcface":
         return ArcFaceRecogniser(str(settings.arcface_weights), settings.face_threshold)
-    recogniser = DlibRecogniser()
-    recogniser.threshold = settings.face_threshold or recogniser.threshold
-    return recogniser
+    return DlibRecogniser(settings.face_threshold)

@@ -16,6 +16,7 @@ from diffsign import __version__
 from diffsign.config.evaluate import EvaluateSettings
 from diffsign.config.family import PACKAGE
 from diffsign.errors import DiffSignError
+from diffsign.evaluate.back_translation import Shown, translated
 from diffsign.evaluate.faces import make_recogniser
 from diffsign.evaluate.frames import ROLES, measure
 from diffsign.evaluate.inception import Inception
@@ -69,6 +70,7 @@ class Inputs:
         family: manifest of the model family.
         source_text: caption of the source.
         signer_text: caption of the signer; None if pictures alone describe it.
+        translation: what is signed, in words of a spoken language; None if that is not known.
         references: pictures that describe the signer.
         video: name of the video.
         signer: name of the signer.
@@ -85,6 +87,7 @@ class Inputs:
     family: Path
     source_text: str
     signer_text: str | None = None
+    translation: str | None = None
     references: tuple[Path, ...] = field(default=())
     video: str = "video"
     signer: str = "signer"
@@ -212,6 +215,13 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Im
     metrics = signed | readable | steadiness(measured) | likeness(measured, network and network.name) | similar
     metrics |= lpips.metrics() if lpips else without_weights("lpips")
     metrics |= fvd.metrics() if fvd else without_weights("fvd")
+    metrics |= translated(
+        settings.back_translation,
+        Shown(inputs.source, inputs.source_keypoints),
+        Shown(inputs.result, inputs.result_keypoints),
+        inputs.translation,
+        frames,
+    )
     if isinstance(recogniser, str) or faces is None:
         metrics |= no_faces(str(recogniser))
     else:

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pose_format import Pose, PoseHeader
-from pose_format.numpy import NumPyPoseBody
-from pose_format.pose_header import PoseHeaderDimensions
-from pose_format.utils.openpose import OpenPose_Components
 
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
-from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints
+from diffsign.records.keypoints import BODY, FACE, LEFT_HAND, RIGHT_HAND, load_keypoints
+from diffsign.records.pose_file import save_pose_file
 
 #: OpenPose's names of our parts.
 JSON_LISTS = {
@@ -47,8 +44,7 @@ def run(inputs: Inputs, outputs: Outputs, *, threads: int = 1) -> str:
     """
     keypoints = load_keypoints(inputs.keypoints)
     if outputs.path.suffix == ".pose":
-        with atomic(outputs.path) as temporary, temporary.open("wb") as stream:
-            pose_of_keypoints(keypoints).write(stream)
+        save_pose_file(outputs.path, keypoints)
         return f"{len(keypoints)} frames as .pose in '{outputs.path}'"
     if outputs.path.suffix:
         raise DiffSignError(
@@ -59,18 +55,6 @@ def run(inputs: Inputs, outputs: Outputs, *, threads: int = 1) -> str:
         with atomic(outputs.path / f"{frame:012d}_keypoints.json") as temporary:
             temporary.write_text(json.dumps(openpose_frame(points)), encoding="utf-8")
     return f"{len(keypoints)} frames as OpenPose JSON in '{outputs.path}'"
-
-
-def pose_of_keypoints(keypoints: Keypoints) -> Pose:
-    """Return the keypoints as pose-format's OpenPose components, one person; missing points are masked."""
-    by_part = {"pose": BODY, "hand_left": LEFT_HAND, "hand_right": RIGHT_HAND, "face": FACE}
-    columns = [by_part[component.name.removesuffix("_keypoints_2d")] for component in OpenPose_Components]
-    points = np.concatenate([keypoints.points[:, part] for part in columns], axis=1)[:, None]
-    present = points[..., 2] > 0
-    xy = np.ma.masked_array(points[..., :2], mask=np.repeat(~present[..., None], 2, axis=-1))
-    size = PoseHeaderDimensions(keypoints.width, keypoints.height, 0)
-    header = PoseHeader(version=0.2, dimensions=size, components=OpenPose_Components)
-    return Pose(header, NumPyPoseBody(fps=keypoints.fps, data=xy, confidence=points[..., 2]))
 
 
 def openpose_frame(points: np.ndarray) -> dict[str, object]:

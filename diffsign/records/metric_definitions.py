@@ -215,6 +215,59 @@ def _ssim() -> Iterator[tuple[str, MetricDefinition]]:
         yield f"ssim_successive_border{suffix}", filled(_SSIM_BORDER, role=role)
 
 
+#: Metrics on what a translator of signed language reads in a clip.
+TRANSLATION: dict[str, MetricDefinition] = {
+    "back_bleu": MetricDefinition(
+        "BLEU of back-translation",
+        "",
+        "higher",
+        "How much of what is signed a translator reads in the result, by words; 0 to 100. Read it beside the source's.",
+        "BLEU (Papineni et al. 2002) of the clip, sacrebleu (Post 2018)",
+        "signing",
+    ),
+    "back_chrf": MetricDefinition(
+        "chrF of back-translation",
+        "",
+        "higher",
+        "The same by letters, which is surer for single sentences; 0 to 100.",
+        "chrF (Popović 2015) of the clip, sacrebleu (Post 2018)",
+        "signing",
+    ),
+    "back_bleu_source": MetricDefinition(
+        "BLEU of back-translation, source",
+        "",
+        "",
+        "What the same translator reads in the source: the most that can be expected of the result.",
+        "BLEU (Papineni et al. 2002) of the clip, sacrebleu (Post 2018)",
+        "signing",
+    ),
+    "back_chrf_source": MetricDefinition(
+        "chrF of back-translation, source",
+        "",
+        "",
+        "The same by letters.",
+        "chrF (Popović 2015) of the clip, sacrebleu (Post 2018)",
+        "signing",
+    ),
+    "back_chrf_kept": MetricDefinition(
+        "chrF of result against source, read",
+        "",
+        "higher",
+        "How alike the texts are that the translator reads in result and source, right or wrong; 0 to 100.",
+        "chrF (Popović 2015) of the clip, sacrebleu (Post 2018)",
+        "signing",
+    ),
+    "back_similarity": MetricDefinition(
+        "Similarity of back-translation",
+        "",
+        "higher",
+        "Cosine between the embeddings of what is read in the result and of what is signed (or, where that is not "
+        "known, of what is read in the source).",
+        "cosine of the embeddings that are given",
+        "signing",
+    ),
+}
+
 #: Every metric by name.
 METRIC_DEFINITIONS: dict[str, MetricDefinition] = {
     **dict(_signing()),
@@ -223,6 +276,7 @@ METRIC_DEFINITIONS: dict[str, MetricDefinition] = {
     **dict(_ssim()),
     **PICTURES,
     **FACES,
+    **TRANSLATION,
 }
 
 #: Names in files of version 1, and what they are called now.

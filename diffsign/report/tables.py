@@ -34,6 +34,7 @@ NETWORKS = {
     "network_lpips": "lpips",
     "network_fvd": "fvd",
     "network_faces": "face_distance_source",
+    "translator": "back_bleu",
 }
 WIDE = (*ABOUT, "frames", *NETWORKS, *METRIC_DEFINITIONS)
 BREAKS = (

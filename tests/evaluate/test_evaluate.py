@@ -9,10 +9,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diffsign.cli import app
-from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.evaluate import BackTranslation, EvaluateSettings
 from diffsign.errors import DiffSignError
 from diffsign.evaluate.distribution import as_released, frechet_distance
 from diffsign.evaluate.frames import Measured
+from diffsign.evaluate.lpips import ALEXNET, Features
 from diffsign.evaluate.networks import CLIPEncoder
 from diffsign.evaluate.on_pictures import likeness
 from diffsign.evaluate.ssim import ssim_pairs, ssim_uniform, to_grey
@@ -144,6 +145,24 @@ def test_without_flow_or_clip_the_metrics_give_their_reason(
     assert metrics.metrics["flicker"].value is None
     assert "CLIP" in (metrics.metrics["fid"].reason or "")
     assert metrics.value("hands_pck_source") == 1
+
+
+def test_networks_and_translators_of_the_users_stand_beside_their_metrics(
+    files: dict[str, Path], tmp_path: Path, weights_by_formula
+) -> None:
+    weights = tmp_path / "alexnet-random.pth"
+    torch.save(weights_by_formula(Features(ALEXNET)), weights)
+    translator = BackTranslation(command="echo the same {clip}", name="parrot")
+    settings = EvaluateSettings(lpips_weights=str(weights), back_translation=translator, face_recogniser="none")
+    metrics = run(files, settings, translation="the same")
+    lpips = metrics.metrics["lpips"]
+    assert lpips.value == pytest.approx(np.mean(metrics.series["lpips"]), abs=1e-6) and 0 < lpips.value < 1
+    assert lpips.network == "LPIPS 0.1, AlexNet (alexnet-random.pth)" and lpips.frames == metrics.frames
+    assert metrics.metrics["back_bleu"].network == "parrot"
+    assert metrics.metrics["back_bleu"].settings["read"] == f"the same {files['result']}"
+    assert metrics.metrics["words_similarity"].network == "CLIP of the family demo"
+    assert "switched off" in (metrics.metrics["face_matched"].reason or "")
+    assert "fvd_weights" in (metrics.metrics["fvd"].reason or "")
 
 
 def test_one_frame(files: dict[str, Path], tmp_path: Path, make_keypoints, shape) -> None:
