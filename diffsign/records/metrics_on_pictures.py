@@ -155,7 +155,7 @@ FACES: Mapping[str, MetricDefinition] = {
         "share",
         "lower",
         "Share of the result's faces that lie nearer to a face of the source than the recogniser's threshold for the "
-        "same person.",
+        "same person, which holds for photographs: dlib takes all rendered people for one (docs/metrics.md).",
         "verification at the published threshold (dlib: 0.6), or at face_threshold",
         "anonymity",
     ),
