@@ -52,6 +52,8 @@ TIPS, KNUCKLES = np.array([4, 8, 12, 16, 20]), np.array([2, 5, 9, 13, 17])
 #: Habits of synthetic people, taken in turn: tempo, where the hands rest, and touches.
 HABITS = ((0.8, "waist", False), (1.0, "lap", False), (1.2, "below", True), (1.5, "waist", True))
 SECONDS, FPS, NOISE = 16.0, 12.0, 1.0
+#: A statistic that differs by less than this (standard deviation) among all stretches is the same in all.
+SAME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ def told(gallery: list[Stretch], probes: list[Stretch]) -> tuple[int, int]:
     apart = all(len({s.clip for s in gallery if s.person == person}) > 1 for person in people)
     values = np.stack([stretch.values for stretch in gallery])
     middle, spread = np.nanmean(values, 0), np.nanstd(values, 0)
-    kept = np.isfinite(middle) & (spread > 0)
+    kept = np.isfinite(middle) & (spread > SAME)
 
     def scaled(stretch: Stretch) -> np.ndarray:
-        return np.nan_to_num(((stretch.values - middle) / np.where(spread > 0, spread, 1))[kept])
+        return np.nan_to_num(((stretch.values - middle) / np.where(kept, spread, 1))[kept])
 
     known = [(stretch, scaled(stretch)) for stretch in gallery]
     right = 0

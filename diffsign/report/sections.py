@@ -32,7 +32,7 @@ def _rows(result: Evaluation, group: str) -> list[dict[str, Any]]:
                 "reason": metric.reason,
                 "meaning": definition.meaning,
                 "source": definition.source,
-                "headline": name in HEADLINES or group == "earlier" or name.startswith("signing_"),
+                "headline": name in HEADLINES or group in ("anonymity", "earlier") or name.startswith("signing_"),
             }
         )
     return rows
