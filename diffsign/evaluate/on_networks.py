@@ -87,4 +87,4 @@ def video_distance(settings: EvaluateSettings) -> VideoDistance | None:
 
 def without_weights(name: str) -> dict[str, Metric]:
     """Return the metric ``name`` without a value: no weights were given."""
-    return {name: metric(None, 0, reason=f"it needs the file of a network ({name}_weights), which ships with nothing")}
+    return {name: metric(None, 0, reason=f"no file of its network is given ({name}_weights)")}
