@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from diffsign.config.settings import InputPath, Settings
 
+#: Files of networks that the user brings.
+WEIGHTS = ("inception_weights", "lpips_weights", "fvd_weights", "arcface_weights")
+
 
 class BackTranslation(Settings):
     """A translator of signed language: a command, or a function of Python."""
@@ -112,3 +115,11 @@ class EvaluateSettings(Settings):
     )
     flow: bool = Field(default=True, description="Measure flicker along the optical flow.")
     batch_size: int = Field(default=16, ge=1, le=1024, description="Frames that a network takes at once.")
+
+    @model_validator(mode="after")
+    def _has_its_weights(self) -> "EvaluateSettings":
+        if self.fid_network == "inception" and self.inception_weights is None:
+            raise ValueError("fid_network inception needs inception_weights, a file (docs/metrics.md)")
+        if self.face_recogniser == "arcface" and self.arcface_weights is None:
+            raise ValueError("face_recogniser arcface needs arcface_weights, an ONNX file (docs/metrics.md)")
+        return self

@@ -17,7 +17,7 @@ from diffsign.config.compare import CompareSettings
 from diffsign.config.control import ControlSettings
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.detect import DetectSettings
-from diffsign.config.evaluate import EvaluateSettings
+from diffsign.config.evaluate import WEIGHTS, EvaluateSettings
 from diffsign.config.export import ExportSettings
 from diffsign.config.family import ControlName, Family, family_named, resolve_families
 from diffsign.config.fit import FitSettings
@@ -211,6 +211,7 @@ def load_signers(config: Config) -> dict[str, SignerRow]:
     """Read the sheet of signers, with a row for every value of a sweep and every sample, and check each."""
     if config.generate.background is not None:
         require_background(config.generate.background, "generate")
+    _require_evaluation(config.evaluate)
     signers: dict[str, SignerRow] = {}
     for row in read_sheet(config.signers, SignerRow).values():
         where = f"sheet '{config.signers}', signer '{row.signer}'"
@@ -221,6 +222,14 @@ def load_signers(config: Config) -> dict[str, SignerRow]:
                 raise DiffSignError(f"{where}: two signers would be called '{variant.signer}'; rename one.")
             signers[variant.signer] = _checked_signer(config, variant)
     return signers
+
+
+def _require_evaluation(settings: EvaluateSettings) -> None:
+    """See that the files which evaluation needs are there, before hours are spent on what it measures."""
+    files = {name: getattr(settings, name) for name in WEIGHTS}
+    for name, path in [*files.items(), *(("face_others", picture) for picture in settings.face_others)]:
+        if path is not None and not Path(path).is_file():
+            raise DiffSignError(f"evaluate: '{name}' has no file at '{path}'.")
 
 
 def _checked_signer(config: Config, row: SignerRow) -> SignerRow:

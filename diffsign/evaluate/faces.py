@@ -186,11 +186,9 @@ def make_recogniser(settings: EvaluateSettings) -> Recogniser | str:
     """
     if settings.face_recogniser == "none":
         return "switched off (face_recogniser)"
-    if settings.face_recogniser == "arcface" and settings.arcface_weights is None:
-        raise DiffSignError(f"evaluate: 'arcface_weights' is missing; face_recogniser arcface needs {ARCFACE}.")
     reason = missing()
     if reason is not None:
         return reason
-    if settings.face_recogniser == "arcface":
-        return ArcFaceRecogniser(str(settings.arcface_weights), settings.face_threshold)
+    if settings.face_recogniser == "arcface" and settings.arcface_weights is not None:
+        return ArcFaceRecogniser(settings.arcface_weights, settings.face_threshold)
     return DlibRecogniser(settings.face_threshold)

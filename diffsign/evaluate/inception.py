@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffsign.errors import DiffSignError
 from diffsign.evaluate.weights_file import load_into
 from diffsign.models.device import best_device
 
@@ -221,17 +220,13 @@ class Inception:
     """Inception's features of frames, for FID and KID.
 
     Args:
-        weights: the file with the weights; None if the config names none.
+        weights: the file with the weights.
 
     Raises:
         DiffSignError: if the file is missing or has another layout.
     """
 
-    def __init__(self, weights: str | None) -> None:
-        if weights is None:
-            raise DiffSignError(
-                f"evaluate: 'inception_weights' is missing; fid_network inception needs the file {EXPECTED}."
-            )
+    def __init__(self, weights: str | Path) -> None:
         self.name = f"Inception v3 ({Path(weights).name}, 2048 features)"
         self._model = InceptionV3()
         load_into(self._model, weights, "Inception weights", EXPECTED)

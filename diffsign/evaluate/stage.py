@@ -127,7 +127,9 @@ def _networks(
         clip = CLIPEncoder(family.clip.path, name=f"CLIP of the family {family.name}" if ours else family.clip.id)
     else:
         log.warning("%s; metrics that need one are left out.", NO_CLIP)
-    return clip, Inception(settings.inception_weights) if settings.fid_network == "inception" else clip
+    if settings.fid_network == "inception" and settings.inception_weights is not None:
+        return clip, Inception(settings.inception_weights)
+    return clip, clip
 
 
 def _keypoints(inputs: Inputs, width: int, height: int) -> dict[str, Keypoints]:

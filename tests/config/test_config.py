@@ -100,6 +100,24 @@ def test_mistakes_in_characters_are_named(character, row, config, complaint):
     assert complaint in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("evaluate", "complaint"),
+    [
+        ({"lpips_weights": "no.pth"}, "evaluate: 'lpips_weights' has no file at 'no.pth'"),
+        ({"fvd_weights": "."}, "evaluate: 'fvd_weights' has no file at '.'"),
+        ({"face_others": ["zwx/1.png", "no.png"]}, "evaluate: 'face_others' has no file at 'no.png'"),
+        ({"fid_network": "inception"}, "needs inception_weights"),
+        ({"face_recogniser": "arcface"}, "needs arcface_weights"),
+        ({"back_translation": {"command": "read"}}, "the command must have {clip}"),
+        ({"back_translation": {"command": "read {clip}", "entry": "a:b"}}, "give one of command and entry"),
+    ],
+)
+def test_what_evaluation_needs_is_looked_for_before_anything_runs(character, evaluate, complaint):
+    with pytest.raises(DiffSignError) as error:
+        character("s\t\ta woman", evaluate=evaluate)
+    assert complaint in str(error.value)
+
+
 def test_no_number_of_any_section_is_infinite():
     def numbers(settings: Settings, path: tuple[str, ...] = ()):
         for name, field in type(settings).model_fields.items():
