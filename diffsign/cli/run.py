@@ -39,6 +39,8 @@ def run(
         list[str] | None,
         typer.Option(metavar="TEXT", help="A word or a name to fingerspell, in place of a video; may be repeated."),
     ] = None,
+    start: Annotated[float | None, typer.Option(help="Seconds into the video where to begin.")] = None,
+    end: Annotated[float | None, typer.Option(help="Seconds into the video where to end.")] = None,
     consent: Annotated[
         str | None,
         typer.Option(help="If the picture shows a real person: by whose leave it is used. Travels with the film."),
@@ -76,6 +78,8 @@ def run(
         wanted = wish.Wish(
             sources=tuple(sources or ()),
             say=tuple(say or ()),
+            start=start,
+            end=end,
             text=text,
             images=tuple(image or ()),
             family=family,

@@ -168,7 +168,7 @@ def _show(process: subprocess.Popen[str], progress: Path, log: Any) -> None:
     with Progress(*columns, console=console, transient=True, expand=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("planning", total=None)
         while listener.is_alive():
-            jobs = ", ".join([*following.running.values()]) or "planning"
+            jobs = ", ".join([*following.running.values()]) or ("finishing" if following.total else "planning")
             left = frames_left(progress)
             bar.update(
                 task,

@@ -18,8 +18,11 @@ from typing import Any
 import yaml
 
 from diffsign.config.schema import load_config, read_config
+from diffsign.config.settings import parse
+from diffsign.config.sheets import VideoRow
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, require_file
+from diffsign.ingest.source import probe_source
 from diffsign.records.picture import read_picture
 from diffsign.workflow.layout import CONFIG_FILE, SIGNERS_FILE, VIDEOS_FILE, cache_folder, write_changed
 
@@ -27,6 +30,7 @@ from diffsign.workflow.layout import CONFIG_FILE, SIGNERS_FILE, VIDEOS_FILE, cac
 MADE_BY_RUN = "# Written by diffsign run, which writes it anew.\n"
 #: Columns of the sheet of videos, one for each kind of source.
 KINDS = ("path", "pose", "motion", "say")
+COLUMNS = ("video", *KINDS, "start", "end")
 WORDS = {"path": "video", "pose": ".pose file", "motion": "motion"}
 
 EXAMPLE = "a woman in a green shirt"
@@ -39,6 +43,8 @@ class Wish:
     Attributes:
         sources: videos, ``.pose`` files, or SMPL-X parameters (``.npz``, or a folder with one a frame).
         say: texts to sign.
+        start: seconds into the videos where their clips begin.
+        end: seconds into the videos where their clips end.
         text: the signer in words.
         images: pictures of the signer.
         family: the family that draws; None for the config's.
@@ -48,6 +54,8 @@ class Wish:
 
     sources: tuple[Path, ...] = ()
     say: tuple[str, ...] = ()
+    start: float | None = None
+    end: float | None = None
     text: str | None = None
     images: tuple[Path, ...] = ()
     family: str | None = None
@@ -59,8 +67,8 @@ def write_wish(folder: Path, wish: Wish) -> None:
     """Write the project that makes a wish; files that say the same already stay untouched, so that a run goes on.
 
     Raises:
-        DiffSignError: if a source or a picture is not there, nothing says who shall sign, or the folder holds something
-            else or may not be written to.
+        DiffSignError: if a source or a picture is not there or is none, nothing says who shall sign, or the folder
+            holds something else or may not be written to.
     """
     if not wish.text and not wish.images:
         raise DiffSignError(f"say who shall sign: --text '{EXAMPLE}', --image with a picture of a person, or both.")
@@ -77,7 +85,7 @@ def write_wish(folder: Path, wish: Wish) -> None:
         if place != path.resolve() and not (place.is_file() and filecmp.cmp(path, place, shallow=False)):
             with atomic(place) as temporary:
                 shutil.copyfile(path, temporary)
-    write_changed(folder / VIDEOS_FILE, MADE_BY_RUN + _sheet([["video", *KINDS], *rows]))
+    write_changed(folder / VIDEOS_FILE, MADE_BY_RUN + _sheet([COLUMNS, *rows]))
     columns = ["signer", "image", "text", "family", "real_person", "consent"]
     write_changed(folder / SIGNERS_FILE, MADE_BY_RUN + _sheet([columns, signer]))
     if config != before:
@@ -130,8 +138,13 @@ def _sources(wish: Wish) -> list[list[str]]:
             cell = source
         else:
             found = source if source.is_dir() and kind == "motion" else require_file(source, WORDS[kind])
+            if kind == "path":
+                probe_source(found)
             cell = str(found.resolve() if kind == "path" else _tracked(found))
-        rows.append([name, *(cell if kind == column else "" for column in KINDS)])
+        window = [str(time) if time is not None and kind == "path" else "" for time in (wish.start, wish.end)]
+        row = [name, *(cell if kind == column else "" for column in KINDS), *window]
+        parse(VideoRow, {column: cell for column, cell in zip(COLUMNS, row, strict=True) if cell}, f"source '{name}'")
+        rows.append(row)
     return rows
 
 
@@ -154,8 +167,9 @@ def _require_own(folder: Path, rows: Sequence[Sequence[str]]) -> None:
             f"{folder}; or name another folder with -o."
         )
     kept = list(csv.reader(io.StringIO(text.removeprefix(MADE_BY_RUN)), delimiter="\t"))[1:]
-    if gone := [row for row in kept if row not in [list(row) for row in rows]]:
-        what = ", ".join(f"'{cell}'" for row in gone for cell in row[1:] if cell)
+    sources = [list(row[: len(KINDS) + 1]) for row in rows]
+    if gone := [row for row in kept if row[: len(KINDS) + 1] not in sources]:
+        what = ", ".join(f"'{cell}'" for row in gone for cell in row[1 : len(KINDS) + 1] if cell)
         raise DiffSignError(
             f"'{folder}' is where {what} is signed; name another folder with -o, or all sources in one command."
         )

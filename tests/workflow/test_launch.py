@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -18,6 +20,7 @@ from diffsign.config.project import load_project
 from diffsign.config.schema import load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER, track
+from diffsign.records.clip import write_clip
 from diffsign.workflow.launch import Following, frames_left, release_lock
 from diffsign.workflow.layout import new_project, workflow_file
 from diffsign.workflow.wish import Wish, default_folder, write_wish
@@ -54,7 +57,7 @@ def inputs(tmp_path, monkeypatch):
     """A folder with two videos of the same name and a picture."""
     for name in ("my video.mp4", "b/my video.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"no video")
+        write_clip(tmp_path / name, np.zeros((2, 16, 16, 3), np.uint8), 24)
     Image.new("RGB", (8, 8)).save(tmp_path / "ana.png")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -116,6 +119,9 @@ def test_a_wish_that_cannot_be_made_is_refused(inputs):
         write_wish(inputs / "out", Wish((inputs / "none.mp4",), text="a man"))
     with pytest.raises(DiffSignError, match="--text"):
         write_wish(inputs / "out", Wish((inputs / "my video.mp4",)))
+    (inputs / "text.mp4").write_bytes(b"no video")
+    with pytest.raises(DiffSignError, match=r"text\.mp4.*not a video"):
+        write_wish(inputs / "out", Wish((inputs / "text.mp4",), text="a man"))
     with pytest.raises(DiffSignError, match=r"picture.*my video\.mp4"):
         write_wish(inputs / "out", Wish((inputs / "my video.mp4",), images=(inputs / "my video.mp4",)))
     assert not (inputs / "out").exists()
@@ -145,11 +151,16 @@ def test_words_poses_and_motions_are_sources_too(inputs):
 def test_a_folder_of_others_is_left_alone(inputs):
     first = inputs / "my video.mp4"
     second = inputs / "b/other.mp4"
-    second.write_bytes(b"no video")
+    shutil.copy(first, second)
     write_wish(inputs / "out", Wish((first,), text="a man"))
     with pytest.raises(DiffSignError, match=r"my video\.mp4.*signed"):
         write_wish(inputs / "out", Wish((second,), text="a man"))
-    write_wish(inputs / "out", Wish((first, second), text="a tall man"))
+    write_wish(inputs / "out", Wish((first, second), start=1, end=2.5, text="a tall man"))
+    os.chdir(inputs / "out")
+    assert load_videos(read_config("config/config.yaml"))["other"].end == 2.5
+    os.chdir(inputs)
+    with pytest.raises(DiffSignError, match="ends at"):
+        write_wish(inputs / "out", Wish((first, second), start=3, end=2.5, text="a tall man"))
     new_project(inputs / "new")
     before = (inputs / "new/config/videos.tsv").read_text()
     with pytest.raises(DiffSignError, match="sheets of its own"):
@@ -186,17 +197,20 @@ def start(folder, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_a_broken_video_is_said_at_the_end_of_a_run(inputs, body_path):
-    write_wish(inputs / "out", Wish((inputs / "my video.mp4",), text="a man"))
+    new_project(inputs / "out")
+    (inputs / "text.mp4").write_bytes(b"no video")
+    with (inputs / "out/config/videos.tsv").open("a") as sheet:
+        sheet.write("a\t../text.mp4\t\t\t\t\n")
     with (inputs / "out/config/config.yaml").open("a") as config:
         config.write(f"body: {body_path}\n")
-    process = start(inputs, "my video.mp4", "--text", "a man")
+    process = start(inputs)
     said, _ = process.communicate()
     assert process.returncode == 1
-    assert "my-video by signer, at ingest" in said and "Traceback" not in said
+    assert "a by words, at ingest" in said and "Traceback" not in said
     assert "rule ingest" in (inputs / "out/run.log").read_text()
 
 
-def test_a_run_that_is_stopped_goes_on(inputs, body_path):
+def test_a_run_that_is_stopped_goes_on(inputs):
     process = start(inputs, "my video.mp4", "--text", "a man")
     log = inputs / "out/run.log"
     for _ in range(600):
