@@ -13,6 +13,7 @@ from typing import Any
 from diffsign.files import atomic
 from diffsign.records.metric_definitions import METRIC_DEFINITIONS
 from diffsign.records.metrics import Evaluation
+from diffsign.report.corpus import CorpusTable
 from diffsign.report.results import Results
 
 #: Columns of the paper's table (DiffSign, section on results), and the released code's beside them.
@@ -193,7 +194,7 @@ def write_tables(folder: Path, results: Results) -> list[Path]:
     """Write the tables of a run to ``folder`` as CSV; return their paths."""
     columns = {"clips": WIDE, "metrics": LONG, "breaks": BREAKS, "signers": SIGNERS, "paper": PAPER_COLUMNS}
     paths = {name: folder / f"{name}.csv" for name in columns}
-    signers, paper = SignerTable(), PaperTable()
+    signers, corpus, paper = SignerTable(), CorpusTable(), PaperTable()
     with ExitStack() as stack:
         tables = {name: _Writer(stack, paths[name], columns[name]) for name in columns}
         for result in results.without_series("writing tables"):
@@ -203,8 +204,9 @@ def write_tables(folder: Path, results: Results) -> list[Path]:
             for row in break_rows(result):
                 tables["breaks"].write(row)
             signers.add(result)
+            corpus.add(result)
             paper.add(result)
-        for name, summary in {"signers": signers, "paper": paper}.items():
+        for name, summary in (("signers", signers), ("signers", corpus), ("paper", paper)):
             for row in summary.rows():
                 tables[name].write(row)
     return list(paths.values())
