@@ -33,6 +33,10 @@ app = Commands(
 )
 
 
+#: Commands that import diffusers or transformers.
+WITH_NETWORKS = {"encode", "evaluate", "generate", "personalize"}
+
+
 @app.callback()
 def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False) -> None:
     """Set up logging on stderr."""
@@ -56,6 +60,10 @@ def main() -> None:
     an error in the program itself ends in a traceback and 70.
     """
     end_cleanly_on_signals()
+    if set(sys.argv[1:2]) & WITH_NETWORKS and "--compile" not in sys.argv:
+        from diffsign.models.quick_start import start_quickly
+
+        start_quickly()
     try:
         app()
     except TryAgainError as error:

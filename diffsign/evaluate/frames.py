@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -133,8 +134,12 @@ class _SSIM:
         self._before: dict[str, np.ndarray] = {}
         self._first: np.ndarray | None = None
 
-    def add(self, role: str, grey: np.ndarray) -> None:
-        """Compare one frame (H, W) of a clip with the one before."""
+    def add(self, role: str, frames: np.ndarray) -> None:
+        """Compare each frame of a clip (N, H, W, 3) with the one before."""
+        for grey in to_grey(frames):
+            self._add(role, grey)
+
+    def _add(self, role: str, grey: np.ndarray) -> None:
         before = self._before.get(role)
         pair = (float("nan"), float("nan")) if before is None else ssim(before, grey)
         self.standard[role].append(pair[0])
@@ -152,9 +157,13 @@ class _WarpingErrors:
         self.values: dict[str, list[float]] = {"avatar": [], "result": [], "background": []}
         self._before: dict[str, np.ndarray] | None = None
 
-    def add(self, frames: dict[str, np.ndarray]) -> None:
-        """Compare one frame (H, W, 3) of avatar, result and mask with the one before."""
-        now = {name: shrink(frames[name]) for name in ("avatar", "result", "mask")}
+    def add(self, batch: dict[str, np.ndarray]) -> None:
+        """Compare each frame of avatar, result and mask (N, H, W, 3) with the one before."""
+        for frames in zip(*(batch[name] for name in ("avatar", "result", "mask")), strict=True):
+            self._add(*map(shrink, frames))
+
+    def _add(self, avatar: np.ndarray, result: np.ndarray, mask: np.ndarray) -> None:
+        now = {"avatar": avatar, "result": result, "mask": mask}
         before, self._before = self._before, now
         if before is None:
             for values in self.values.values():
@@ -203,8 +212,11 @@ def measure(
     expected: int,
     keep: Container[int] = (),
     watchers: Sequence[Watcher] = (),
+    threads: int = 1,
 ) -> Measured:
     """Go once through source, avatar, result and mask, in memory for one batch of frames.
+
+    Measurements on a batch are made side by side, each on one thread, and do not depend on how many there are.
 
     Args:
         paths: the clips ``source``, ``avatar``, ``result`` and, with ``flow``, ``mask``.
@@ -215,20 +227,23 @@ def measure(
         expected: number of frames, for the progress bar.
         keep: numbers of the frames to return as they are.
         watchers: what else looks at every batch.
+        threads: measurements at a time.
     """
     similarity, networks, warping = _SSIM(), _Networks(clip, network), _WarpingErrors()
     kept: dict[int, dict[str, np.ndarray]] = {}
     batches = _batches(_keeping(aligned(paths), keep, kept), batch_size)
-    for batch in track(batches, "measuring frames", total=-(-expected // batch_size)):
-        for role in ROLES:
-            for grey in to_grey(batch[role]):
-                similarity.add(role, grey)
-        networks.add(batch)
-        for watcher in watchers:
-            watcher.add(batch)
-        if flow:
-            for index in range(len(batch["source"])):
-                warping.add({name: batch[name][index] for name in ("avatar", "result", "mask")})
+    # The longest first.
+    measurements: list[Callable[[dict[str, np.ndarray]], None]] = [warping.add] if flow else []
+    measurements += [
+        networks.add,
+        *(lambda batch, role=role: similarity.add(role, batch[role]) for role in ROLES[::-1]),
+    ]
+    measurements += [watcher.add for watcher in watchers]
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in track(batches, "measuring frames", total=-(-expected // batch_size)):
+            running = [pool.submit(measurement, batch) for measurement in measurements]
+            for measured in running:
+                measured.result()
     return Measured(
         ssim={name: np.array(values) for name, values in similarity.standard.items()},
         ssim_border={name: np.array(values) for name, values in similarity.border.items()},

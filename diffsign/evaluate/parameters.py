@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import find_peaks
 from scipy.spatial import KDTree
 
+from diffsign.evaluate.peaks import find_peaks
 from diffsign.geometry.alignment import best_rotation
 from diffsign.geometry.hand import finger_angles
 from diffsign.records.keypoints import BODY_NAMES
@@ -174,7 +174,7 @@ def peak_speed_ratio(result: Array, truth: Array, fps: float, slowest: float = S
     speed, true_speed = (np.linalg.norm(velocity(track, fps), axis=-1) for track in (result, truth))
     usable = np.isfinite(true_speed) & np.isfinite(speed)
     padded = np.pad(np.where(usable, true_speed, 0.0), 1)
-    peaks = find_peaks(padded, height=slowest, prominence=slowest / 2)[0] - 1
+    peaks = find_peaks(padded, height=slowest, prominence=slowest / 2) - 1
     reach = round(STROKE_WINDOW * fps)
     ratios = []
     for peak in peaks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 #: Half of the Gaussian window: pixels nearer to the border do not count.
 MARGIN = 5
@@ -63,10 +62,12 @@ def ssim_uniform(first: np.ndarray, second: np.ndarray) -> float:
     window = 2 * UNIFORM_MARGIN + 1
     x, y = first.astype(np.float64), second.astype(np.float64)
     sample = window**2 / (window**2 - 1)
-    mean_x, mean_y = uniform_filter(x, window), uniform_filter(y, window)
-    var_x = sample * (uniform_filter(x * x, window) - mean_x**2)
-    var_y = sample * (uniform_filter(y * y, window) - mean_y**2)
-    covariance = sample * (uniform_filter(x * y, window) - mean_x * mean_y)
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
+        cv2.boxFilter(picture, -1, (window, window)) for picture in (x, y, x * x, y * y, x * y)
+    )
+    var_x = sample * (mean_xx - mean_x**2)
+    var_y = sample * (mean_yy - mean_y**2)
+    covariance = sample * (mean_xy - mean_x * mean_y)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
         (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)

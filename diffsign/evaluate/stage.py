@@ -168,12 +168,13 @@ def without_film(metrics: dict[str, Metric]) -> dict[str, Metric]:
     return {name: Metric(reason=reason) if name in OF_SOURCE_PICTURES else metric for name, metric in metrics.items()}
 
 
-def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Image.Image | None]:
+def evaluate(inputs: Inputs, settings: EvaluateSettings, *, threads: int = 1) -> tuple[Evaluation, Image.Image | None]:
     """Measure one result.
 
     Args:
         inputs: its files and words.
         settings: what it is measured with.
+        threads: to compute with.
 
     Returns:
         Every metric of :data:`diffsign.records.metric_definitions.METRIC_DEFINITIONS`, with a reason where there is no
@@ -206,6 +207,7 @@ def evaluate(inputs: Inputs, settings: EvaluateSettings) -> tuple[Evaluation, Im
         expected=frames,
         keep={moment.worst for moment in moments},
         watchers=[watcher for watcher in (lpips, fvd, faces) if watcher is not None],
+        threads=threads,
     )
     _same_length(inputs, len(measured.ssim_first), frames)
     measured = measured.within_shots(shot_starts(keypoints["source"]))
@@ -262,8 +264,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: EvaluateSettings, *, threads
         DiffSignError: as :func:`evaluate`.
     """
     torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    evaluation, picture = evaluate(inputs, settings)
+    cv2.setNumThreads(1)
+    evaluation, picture = evaluate(inputs, settings, threads=threads)
     if outputs.moments is not None:
         save_moments(outputs.moments, picture)
     save_metrics(outputs.metrics, evaluation)

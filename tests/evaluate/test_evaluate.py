@@ -25,9 +25,9 @@ from diffsign.records.metrics import Evaluation, Metric, load_metrics, metric, s
 from diffsign.records.shots import mark_cuts
 
 
-def run(files: dict[str, Path], settings: EvaluateSettings | None = None, **changes) -> Evaluation:
+def run(files: dict[str, Path], settings: EvaluateSettings | None = None, threads: int = 1, **changes) -> Evaluation:
     inputs = Inputs(**({"source_text": "a person signing", "signer_text": "a man in blue"} | files | changes))
-    return evaluate(inputs, settings or EvaluateSettings())[0]
+    return evaluate(inputs, settings or EvaluateSettings(), threads=threads)[0]
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,9 @@ def test_batches_do_not_change_the_metrics(metrics: Evaluation, files: dict[str,
         assert small.value(name) == (expected and pytest.approx(expected, rel=1e-4, abs=1e-6)), name
 
 
-def test_the_same_input_gives_the_same_bits(metrics: Evaluation, files: dict[str, Path]) -> None:
-    assert run(files) == metrics
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_input_gives_the_same_bits(metrics: Evaluation, files: dict[str, Path], threads: int) -> None:
+    assert run(files, threads=threads) == metrics
 
 
 def test_a_result_that_is_the_source_is_perfect(files: dict[str, Path]) -> None:
