@@ -23,6 +23,7 @@ from diffsign import processes
 from diffsign.avatar.job import supersampling, write_job
 from diffsign.avatar.passes import PASSES, PassReader, layers
 from diffsign.avatar.scene import Scene
+from diffsign.avatar.stillness import Stillness
 from diffsign.config.render import RenderSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, scratch
@@ -183,10 +184,10 @@ def render_frames(
         raise DiffSignError(f"passes are {', '.join(PASSES)}; got {', '.join(unknown) or 'none'}.")
     count = layers(passes, settings.engine)
     with scratch("render") as folder:
-        write_job(scene, folder, passes, settings, threads, blend)
+        stillness = Stillness(scene, write_job(scene, folder, passes, settings, threads, blend))
         reader = PassReader(scene, passes, supersampling(settings))
         written = run_job(settings, folder, count, scene.frames, threads)
-        for layer, _, path in track(written, "rendering", total=count * scene.frames):
+        for layer, number, path in track(written, "rendering", total=count * scene.frames):
             try:
                 frame = reader.read(layer, path)
                 path.unlink()
@@ -196,6 +197,7 @@ def render_frames(
                 raise DiffSignError(
                     f"a frame that Blender wrote cannot be read ({error}); is the disk of '{folder.parent}' full?"
                 ) from error
+            stillness.look(number, frame)
             yield from frame.items()
         if blend is not None:
             _keep_blend(folder, blend)

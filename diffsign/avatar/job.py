@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from diffsign.avatar.scene import Material, Mesh, Scene
+from diffsign.avatar.stillness import Farthest
 from diffsign.config.colour import parse_colour
 from diffsign.config.render import RenderSettings
 from diffsign.errors import DiffSignError
@@ -34,12 +35,16 @@ def supersampling(settings: RenderSettings) -> int:
 
 def write_job(
     scene: Scene, folder: Path, passes: Sequence[str], settings: RenderSettings, threads: int, blend: Path | None = None
-) -> None:
-    """Write everything that Blender needs to render ``scene`` into ``folder``, with ``threads`` threads a process."""
+) -> int:
+    """Write everything that Blender needs to render ``scene`` into ``folder``, with ``threads`` threads a process.
+
+    Returns:
+        The frame that is farthest from the first; 0 if nothing moves.
+    """
     camera = scene.camera
     if abs(camera.K[0, 1]) > 1e-6:
         raise DiffSignError(f"Blender has no camera with skew, but K[0, 1] is {camera.K[0, 1]:g}; set it to 0.")
-    first, near, far, middle = _write_caches(scene, folder)
+    first, near, far, middle, farthest = _write_caches(scene, folder)
     materials: list[Material] = [material for mesh in scene.meshes for material in mesh.materials]
     offsets = np.cumsum([0, *(len(mesh.materials) for mesh in scene.meshes)])
     job = {
@@ -68,6 +73,7 @@ def write_job(
         "blend": f"{blend.stem}-cache" if blend else None,
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    return farthest
 
 
 def _open_cache(stack: ExitStack, path: Path, vertices: int, frames: int) -> BinaryIO:
@@ -77,9 +83,14 @@ def _open_cache(stack: ExitStack, path: Path, vertices: int, frames: int) -> Bin
     return stream
 
 
-def _write_caches(scene: Scene, folder: Path) -> tuple[list[np.ndarray], float, float, np.ndarray]:
-    """Write every mesh's point cache; return the first frame's vertices, nearest and farthest depth, and the middle."""
+def _write_caches(scene: Scene, folder: Path) -> tuple[list[np.ndarray], float, float, np.ndarray, int]:
+    """Write every mesh's point cache.
+
+    Returns:
+        The first frame's vertices, nearest and farthest depth, the middle, and the frame farthest from the first.
+    """
     first: list[np.ndarray] = []
+    farthest = Farthest()
     near, far = np.inf, 0.0
     with ExitStack() as stack:
         streams = []
@@ -96,10 +107,11 @@ def _write_caches(scene: Scene, folder: Path) -> tuple[list[np.ndarray], float, 
                 depth = vertices @ scene.camera.R[2].astype(np.float32) + np.float32(scene.camera.t[2])
                 near, far = min(near, float(depth.min())), max(far, float(depth.max()))
                 stream.write(np.ascontiguousarray(vertices).tobytes())
+            farthest.add(chunk)
     if far <= 0.01:
         raise DiffSignError("the whole scene lies behind the camera; check the motion's translation and camera.")
     middle = np.concatenate(first).astype(np.float64).mean(axis=0)
-    return first, near, far, middle
+    return first, near, far, middle, farthest.frame
 
 
 def _require_finite(mesh: Mesh, vertices: np.ndarray, start: int) -> None:

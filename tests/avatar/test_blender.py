@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from diffsign.avatar import blender
 from diffsign.avatar.blender import render_clips, render_frames, render_scene, run_job, script_path
 from diffsign.avatar.scene import Material, Mesh, Scene
+from diffsign.avatar.stillness import Farthest
 from diffsign.avatar.surfaces import ball
 from diffsign.config.colour import GREEN
 from diffsign.config.render import RenderSettings
@@ -174,6 +176,46 @@ def test_a_broken_job_is_explained_by_the_script(tmp_path):
     (tmp_path / "job.json").write_text("{}")
     with pytest.raises(DiffSignError, match="KeyError"):
         list(run_job(RenderSettings(), tmp_path, 1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("moved", "passes", "noticed"),
+    [
+        ((0.2, 0, 0), ("color", "mask"), True),
+        ((0.2, 0, 0), ("mask",), True),
+        ((0, 0, 0), ("color", "mask"), False),
+        ((0, 0, 1), ("color",), False),  # out of sight both times
+    ],
+)
+def test_one_picture_again_and_again_is_noticed_where_the_scene_moves(tmp_path, monkeypatch, moved, passes, noticed):
+    mesh, points = sphere()
+    points = points + np.float32([0, 0, 9 if moved[2] else 0])
+    scene = Scene.of(
+        [mesh], [np.stack([points, points, points + np.float32(moved)])], Camera.facing(48, 40, 60.0), 24.0
+    )
+
+    def drawn(*_):
+        for number in range(3):
+            (tmp_path / str(number)).touch()
+            yield "beauty", number, tmp_path / str(number)
+
+    monkeypatch.setattr(blender, "run_job", drawn)
+    picture = np.zeros((40, 48, 3), np.uint8)
+    monkeypatch.setattr(blender.PassReader, "read", lambda *_: dict.fromkeys(passes, picture))
+    monkeypatch.setattr(blender, "write_job", lambda *_: 2)
+    if noticed:
+        with pytest.raises(DiffSignError, match="same picture for frame 0 and frame 2"):
+            list(render_frames(scene, passes))
+    else:
+        assert len(list(render_frames(scene, passes))) == 3 * len(passes)
+
+
+def test_the_farthest_frame_is_found_across_pieces():
+    farthest = Farthest()
+    moves = np.float32([0, 0.1, 0.5, 0.4, -0.7, 0.2])[:, None, None] * np.ones((6, 40, 3), np.float32)
+    for piece in np.split(moves, 3):
+        farthest.add([piece])
+    assert farthest.frame == 4
 
 
 def test_scenes_that_cannot_be_rendered_are_refused():
