@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jinja2
 
@@ -81,9 +82,10 @@ def page_names(names: tuple[tuple[str, str], ...]) -> list[str]:
 
 @dataclass
 class _Index:
-    """What the index collects while the results go by."""
+    """What the index collects while the results go by; the rows wait in a file."""
 
-    rows: list[str] = field(default_factory=list)
+    rows: IO[str]
+    count: int = 0
     first: list[dict[str, Any]] = field(default_factory=list)
     sections: list[dict[str, Any]] = field(default_factory=list)
     untrained: set[str] = field(default_factory=set)
@@ -91,7 +93,8 @@ class _Index:
     paper: PaperTable = field(default_factory=PaperTable)
 
     def add(self, result: Evaluation, row: dict[str, Any]) -> None:
-        self.rows.append(json.dumps(row, ensure_ascii=False, allow_nan=False).translate(ESCAPED))
+        self.rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False).translate(ESCAPED) + "\n")
+        self.count += 1
         if len(self.first) < ROWS:
             self.first.append(row)
         self.versions |= result.versions
@@ -101,8 +104,9 @@ class _Index:
 
     def json(self) -> Iterator[str]:
         """Yield the rows as pieces of a JSON list."""
+        self.rows.seek(0)
         for number, row in enumerate(self.rows):
-            yield f"{',' if number else ''}\n{row}"
+            yield f"{',' if number else ''}\n{row.rstrip()}"
 
 
 class Report:
@@ -129,7 +133,15 @@ class Report:
         """
         single = len(results) <= self._settings.single_page
         videos = Videos(self._folder, self._page, self._settings.embed_mb * 1e6 if single else 0)
-        index, names = _Index(), page_names(results.names)
+        names = page_names(results.names)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as rows:
+            index = _Index(rows)
+            self._collect(index, results, single, videos, names)
+            self._remove_others(set() if single else set(names))
+            self._write_index(index, videos.linked if single else None, config, failures)
+        return 0 if single else len(names)
+
+    def _collect(self, index: _Index, results: Results, single: bool, videos: Videos, names: list[str]) -> None:
         for number, result in enumerate(results):
             if single:
                 identity = f"result-{number + 1}"
@@ -141,9 +153,6 @@ class Report:
                 href = f"{self._pages.name}/{names[number]}"
                 row = index_row(result, href, section["videos"], self._page, carried=False)
             index.add(result, row)
-        self._remove_others(set() if single else set(names))
-        self._write_index(index, videos.linked if single else None, config, failures)
-        return 0 if single else len(names)
 
     def _write_result(self, result: Evaluation, number: int, names: list[str]) -> dict[str, Any]:
         out = self._pages / names[number]
@@ -174,7 +183,7 @@ class Report:
             self._page,
             title=self._settings.title,
             version=__version__,
-            count=len(index.rows),
+            count=index.count,
             rows=index.first,
             json=index.json(),
             page_rows=ROWS,
