@@ -1,16 +1,18 @@
 """The command line: one command a stage, paths in, paths out.
 
 Each command imports its stage when it runs, so that ``--help`` is quick and a stage's packages are
-needed only by that stage.
+needed only by that stage. A command that is called by its name is the only one whose module is imported.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from collections.abc import Iterable
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,7 +24,65 @@ from diffsign.errors import DiffSignError, TryAgainError
 from diffsign.files import is_disk_full
 from diffsign.processes import end_cleanly_on_signals
 
-app = Commands(
+#: Modules that add commands, and the commands or groups that each of them adds.
+MODULES = {
+    "aggregate": ("aggregate",),
+    "body": ("body",),
+    "clean": ("clean",),
+    "compare": ("compare",),
+    "config": ("config",),
+    "control": ("control",),
+    "credentials": ("mark", "inspect", "certificate"),
+    "detect": ("detect",),
+    "encode": ("encode",),
+    "evaluate": ("evaluate",),
+    "export": ("export",),
+    "fetch": ("fetch",),
+    "fit": ("fit",),
+    "generate": ("generate",),
+    "import_motion": ("import-motion",),
+    "ingest": ("ingest",),
+    "join": ("join",),
+    "new": ("new",),
+    "personalize": ("personalize",),
+    "report": ("report",),
+    "run": ("run",),
+    "scene": ("render", "overlay"),
+    "select": ("select",),
+    "shard": ("shard",),
+    "smooth": ("smooth",),
+    "study": ("study",),
+    "synthetic": ("synthetic-signer",),
+    "text": ("say", "import-pose"),
+    "training": ("train-demo",),
+}
+
+
+class _Root(Commands):
+    """All commands; their modules are imported when the list of commands is first looked at."""
+
+    #: Modules that are imported, or None before the first.
+    modules: Iterable[str] | None = None
+
+    @property
+    def registered_commands(self) -> Any:
+        """The commands, in the order of :data:`MODULES`."""
+        if self.modules is None:
+            self.use(MODULES)
+        return self._commands
+
+    @registered_commands.setter
+    def registered_commands(self, commands: Any) -> None:
+        self._commands = commands
+
+    def use(self, modules: Iterable[str]) -> None:
+        """Import modules of commands, and no others."""
+        self.modules = modules
+        for module in modules:
+            importlib.import_module(f"{__name__}.{module}")
+
+
+app = _Root(
     name="diffsign",
     cls=Group,
     no_args_is_help=True,
@@ -60,6 +120,7 @@ def main() -> None:
     an error in the program itself ends in a traceback and 70.
     """
     end_cleanly_on_signals()
+    app.use([module for module, commands in MODULES.items() if set(sys.argv[1:2]) & {*commands}] or MODULES)
     if set(sys.argv[1:2]) & WITH_NETWORKS and "--compile" not in sys.argv:
         from diffsign.models.quick_start import start_quickly
 
@@ -79,37 +140,3 @@ def main() -> None:
             _complain(f"the disk is full: {error}; make room and run the command again.", os.EX_TEMPFAIL)
         traceback.print_exc()
         sys.exit(os.EX_SOFTWARE)
-
-
-# Imported last: each module adds its commands to ``app``.
-from diffsign.cli import (  # noqa: E402
-    aggregate,  # noqa: F401
-    body,  # noqa: F401
-    clean,  # noqa: F401
-    compare,  # noqa: F401
-    config,  # noqa: F401
-    control,  # noqa: F401
-    credentials,  # noqa: F401
-    detect,  # noqa: F401
-    encode,  # noqa: F401
-    evaluate,  # noqa: F401
-    export,  # noqa: F401
-    fetch,  # noqa: F401
-    fit,  # noqa: F401
-    generate,  # noqa: F401
-    import_motion,  # noqa: F401
-    ingest,  # noqa: F401
-    join,  # noqa: F401
-    new,  # noqa: F401
-    personalize,  # noqa: F401
-    report,  # noqa: F401
-    run,  # noqa: F401
-    scene,  # noqa: F401
-    select,  # noqa: F401
-    shard,  # noqa: F401
-    smooth,  # noqa: F401
-    study,  # noqa: F401
-    synthetic,  # noqa: F401
-    text,  # noqa: F401
-    training,  # noqa: F401
-)

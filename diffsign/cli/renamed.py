@@ -13,8 +13,8 @@ from diffsign.config.renamed import warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: Commands by what they were called, such as ``{"demo-signer": "synthetic"}``; names of groups stand before.
-FORMER_COMMANDS: dict[str, str] = {}
+#: Commands by what they were called; names of groups stand before.
+FORMER_COMMANDS = {"demo-signer": "synthetic-signer", "train": "train-demo"}
 
 
 def former_flags(names: Mapping[str, str]) -> Callable[[Function], Function]:

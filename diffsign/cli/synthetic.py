@@ -9,10 +9,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.cli.renamed import FORMER_COMMANDS
 from diffsign.config.synthetic import SyntheticSettings
-
-FORMER_COMMANDS["demo-signer"] = "synthetic-signer"
 
 
 @app.command("synthetic-signer")

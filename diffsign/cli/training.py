@@ -10,7 +10,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
-from diffsign.cli.renamed import FORMER_COMMANDS, Commands
+from diffsign.cli.renamed import Commands
 from diffsign.config.training import MeasureSettings, TrainDataSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ train = Commands(
     help="Train the demo family, the small diffusion model that ships, from nothing (no other family): data, then "
     "text, vae and clip, then diffusion, then export. Every part goes on from its last checkpoint when run again.",
 )
-FORMER_COMMANDS["train"] = "train-demo"
 app.add_typer(train, name="train-demo")
 
 Data = Annotated[Path, typer.Argument(help="Folder of frames that `diffsign train-demo data` wrote.")]

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from diffsign import cli
+
 #: Packages that take long to import.
 SLOW = {"torch", "transformers", "diffusers", "accelerate", "torchmetrics", "pandas", "matplotlib", "mediapipe", "bpy"}
 SLOW |= {"scipy.signal", "scipy.stats", "sympy", "smplx", "anny", "snakemake", "jax", "trimesh", "cv2", "numpy"}
@@ -30,6 +32,26 @@ def slow_imports(*statements: str) -> list[set[str]]:
     command = [sys.executable, "-c", "\n".join(["import sys, json", *told])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [SLOW & set(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("[")]
+
+
+def test_a_command_imports_no_other():
+    call = "sys.argv[1:] = ['clean', '--help']\ntry: cli.main()\nexcept SystemExit: pass"
+    code = f"import sys, json\nfrom diffsign import cli\n{call}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout.splitlines()[-1]))
+    assert not SLOW & modules
+    assert {name for name in cli.MODULES if f"diffsign.cli.{name}" in modules} == {"clean"}
+
+
+def test_every_command_is_found_by_its_name():
+    added: dict[str, list[str]] = {}
+    for command in cli.app.registered_commands:
+        names = added.setdefault(command.callback.__module__.rpartition(".")[2], [])
+        names.append(command.name or command.callback.__name__.replace("_", "-"))
+    for group in cli.app.registered_groups:
+        module = group.typer_instance.registered_commands[0].callback.__module__
+        added.setdefault(module.rpartition(".")[2], []).append(group.name or group.typer_instance.info.name)
+    assert {module: tuple(names) for module, names in added.items()} == cli.MODULES
 
 
 def test_help_and_light_stages_import_little():
