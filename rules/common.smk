@@ -25,6 +25,7 @@ from diffsign.config.project import load_project, repeated
 from diffsign.config.settings import to_flags
 from diffsign.config.sheets import ID_PATTERN
 from diffsign.errors import DiffSignError
+from diffsign.workflow.experiments import chosen_experiments, comparison, overrides
 from diffsign.workflow.failures import retry_no_mistakes, summarise_failed_run
 from diffsign.workflow.layout import package_folder, workflow_file
 

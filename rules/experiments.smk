@@ -1,28 +1,33 @@
 """The paper's experiments, each a workflow of its own, and their comparison.
 
 In: ``config/experiments/*.yaml`` with their sheets. Out: ``results/experiments/{experiment}/…`` as of any run, and
-``results/experiments/compare/``. ``experiments_overlay`` of the config names a config that is laid over each.
+``results/experiments/compare/``. ``experiments_overlay`` of the config names a config that is laid over each, ``experiments``
+those that run. What is made from the videos alone is made once (``results/experiments/source/``).
 """
 
-EXPERIMENTS = sorted(
-    path.stem
-    for path in Path(workflow.basedir, "config", "experiments").glob("[ES]*.yaml")
-)
+try:
+    EXPERIMENTS = chosen_experiments(
+        CONFIG,
+        sorted(
+            path.stem
+            for path in Path(workflow.basedir, "config/experiments").glob("[ES]*.yaml")
+        ),
+    )
+except DiffSignError as error:
+    raise WorkflowError(str(error)) from None
 
 
-rule experiment:
-    """Run one experiment with its own config."""
+rule experiments_source:
+    """Make what the experiments share: clips, motions, avatars and controls of their videos."""
     input:
-        config="config/experiments/{experiment}.yaml",
+        config="config/experiments/source.yaml",
         overlay=CONFIG.experiments_overlay or [],
     output:
-        clips="results/experiments/{experiment}/tables/clips.csv",
+        made=touch(f"{RESULTS}/experiments/source/made"),
     log:
-        "results/experiments/logs/{experiment}.log",
+        f"{RESULTS}/experiments/logs/source.log",
     benchmark:
-        "results/experiments/logs/{experiment}.tsv"
-    wildcard_constraints:
-        experiment="|".join(EXPERIMENTS) or "none",
+        f"{RESULTS}/experiments/logs/source.tsv"
     conda:
         "../envs/results.yaml"
     threads: workflow.cores or 1
@@ -31,26 +36,57 @@ rule experiment:
         runtime=1440,
     params:
         snakefile=workflow.main_snakefile,
+        told=lambda wildcards: overrides(CONFIG, "source"),
+    shell:
+        "python -m snakemake videos --snakefile {params.snakefile:q} --configfile {input.config:q} {input.overlay:q}"
+        " --config {params.told:q} --cores {threads} --nolock --rerun-incomplete > {log:q} 2>&1"
+
+
+rule experiment:
+    """Run one experiment with its own config."""
+    input:
+        config="config/experiments/{experiment}.yaml",
+        overlay=CONFIG.experiments_overlay or [],
+        source=rules.experiments_source.output.made,
+    output:
+        clips=f"{RESULTS}/experiments/{{experiment}}/tables/clips.csv",
+    log:
+        f"{RESULTS}/experiments/logs/{{experiment}}.log",
+    benchmark:
+        f"{RESULTS}/experiments/logs/{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment="|".join(EXPERIMENTS),
+    conda:
+        "../envs/results.yaml"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=12000,
+        runtime=1440,
+    params:
+        snakefile=workflow.main_snakefile,
+        told=lambda wildcards: overrides(CONFIG, wildcards.experiment),
     shell:
         "python -m snakemake --snakefile {params.snakefile:q} --configfile {input.config:q} {input.overlay:q}"
-        " --cores {threads} --nolock --rerun-incomplete > {log:q} 2>&1"
+        " --config {params.told:q} --cores {threads} --nolock --rerun-incomplete > {log:q} 2>&1"
 
 
 rule experiments:
     """Run all experiments and compare their signers."""
     input:
         clips=expand(
-            "results/experiments/{experiment}/tables/clips.csv", experiment=EXPERIMENTS
+            f"{RESULTS}/experiments/{{experiment}}/tables/clips.csv",
+            experiment=EXPERIMENTS,
         ),
     output:
-        table="results/experiments/compare/compare.csv",
+        table=f"{RESULTS}/experiments/compare/compare.csv",
         others=expand(
-            "results/experiments/compare/compare.{suffix}", suffix=["md", "html"]
+            f"{RESULTS}/experiments/compare/compare.{{suffix}}",
+            suffix=["md", "tex", "html", "png", "svg", "pdf"],
         ),
     log:
-        "results/experiments/logs/compare.log",
+        f"{RESULTS}/experiments/logs/compare.log",
     benchmark:
-        "results/experiments/logs/compare.tsv"
+        f"{RESULTS}/experiments/logs/compare.tsv"
     conda:
         "../envs/results.yaml"
     threads: 1
@@ -58,7 +94,8 @@ rule experiments:
         mem_mb=2000,
         runtime=20,
     params:
-        runs=[f"{name}=results/experiments/{name}" for name in EXPERIMENTS],
+        runs=[f"{name}={RESULTS}/experiments/{name}" for name in EXPERIMENTS],
         folder=subpath(output.table, parent=True),
+        settings=to_flags(comparison(CONFIG)),
     shell:
-        "python -m diffsign compare {params.runs:q} --by signer --out {params.folder:q} > {log:q} 2>&1"
+        "python -m diffsign compare {params.runs:q} --out {params.folder:q} {params.settings:q} > {log:q} 2>&1"

@@ -1,11 +1,14 @@
 """Some frames of a clip in place of all: the column ``frames`` of the sheet of videos, or ``frames`` of the config.
 
-In: everything that was made from the whole clip, which has an id of its own (``{video}_whole``). Out: the same files for
-the frames that are selected. What follows takes them as any other video.
+In: everything that was made from the whole clip, which has an id of its own (``{video}_whole``) or is another run's
+(``videos_from`` of the config). Out: the same files for the frames that are selected. What follows takes them as any other
+video.
 """
 
 
 # What is selected is made from the whole clip and not anew.
+ruleorder: select > import_motion
+ruleorder: select > skeleton
 ruleorder: select > import_pose
 ruleorder: select > ingest
 ruleorder: select > detect
@@ -20,15 +23,17 @@ ruleorder: select > control_depth
 rule select:
     """Select frames of a video's results."""
     input:
-        clip=f"{RESULTS}/videos/{{video}}_whole/clip.mkv",
-        keypoints=f"{RESULTS}/videos/{{video}}_whole/keypoints.npz",
-        motion=f"{RESULTS}/videos/{{video}}_whole/motion.npz",
-        color=f"{RESULTS}/videos/{{video}}_whole/avatar/color.mkv",
-        mask=f"{RESULTS}/videos/{{video}}_whole/avatar/mask.mkv",
-        avatar_keypoints=f"{RESULTS}/videos/{{video}}_whole/avatar/keypoints.npz",
+        clip=f"{PROJECT.whole}/clip.mkv",
+        audio=f"{PROJECT.whole}/audio.mka",
+        keypoints=f"{PROJECT.whole}/keypoints.npz",
+        motion=f"{PROJECT.whole}/motion.npz",
+        color=f"{PROJECT.whole}/avatar/color.mkv",
+        mask=f"{PROJECT.whole}/avatar/mask.mkv",
+        avatar_keypoints=f"{PROJECT.whole}/avatar/keypoints.npz",
         controls=expand(
-            f"{RESULTS}/videos/{{{{video}}}}_whole/control/{{control}}.mkv",
+            f"{PROJECT.whole}/control/{{control}}.mkv",
             control=PROJECT.controls,
+            allow_missing=True,
         ),
     output:
         clip=f"{RESULTS}/videos/{{video}}/clip.mkv",

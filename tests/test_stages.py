@@ -15,7 +15,7 @@ from diffsign.cli import app
 ROOT = Path(__file__).parents[1]
 
 #: Rules that make nothing by a command of their own, or run the workflow itself.
-NO_STAGE = {"all", "videos", "signers", "experiment", "body"}
+NO_STAGE = {"all", "videos", "signers", "experiments_source", "experiment", "body"}
 
 #: Rules that run another rule's command on other files.
 BORROWED = {"experiments": "compare", "skeleton": "control_pose"}

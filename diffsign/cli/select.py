@@ -14,7 +14,9 @@ from diffsign.cli import app
 def select(
     folder: Annotated[Path, typer.Argument(help="Folder of a video's results, such as results/videos/demo.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, with files of the same names.")],
-    frame: Annotated[list[int], typer.Option(help="Number of a frame, counted from 0; repeat it, in order.")],
+    frame: Annotated[
+        list[int] | None, typer.Option(help="Number of a frame, counted from 0; repeat it, in order; by default all.")
+    ] = None,
     control: Annotated[list[str] | None, typer.Option(help="Control clip that is selected too; repeat it.")] = None,
 ) -> None:
     """Select some frames of a clip, with everything that was made from the whole clip."""
@@ -22,5 +24,5 @@ def select(
     from diffsign.config.settings import parse
     from diffsign.select.stage import Inputs, Outputs, run
 
-    settings = parse(SelectSettings, {"frames": frame}, "diffsign select")
+    settings = parse(SelectSettings, {"frames": frame or []}, "diffsign select")
     typer.echo(run(Inputs(folder, tuple(control or ())), Outputs(out), settings))

@@ -15,6 +15,11 @@ class CompareSettings(Settings):
         description="What is a method: a run (its signers are averaged clip by clip), or each signer of a run; auto "
         "takes runs, and the signers of a run that is alone.",
     )
+    best: Literal["all", "run"] = Field(
+        default="all",
+        description="Among whom the best is sought and the others are tested against it: all methods, or those of the "
+        "same run, where runs have other clips or frames.",
+    )
     metrics: list[str] = Field(
         default=[
             "signing_all_source",

@@ -51,14 +51,21 @@ class Project:
 
     @property
     def selected(self) -> dict[str, list[int]]:
-        """Frames of the videos of which some are generated and not all."""
-        frames = {name: row.frames or self.config.frames for name, row in self.videos.items()}
-        return {name: chosen for name, chosen in frames.items() if chosen}
+        """Frames of the videos of which some are generated and not all; none are all, of videos of another run."""
+        frames = {name: row.frames or self.config.frames or [] for name, row in self.videos.items()}
+        return {name: chosen for name, chosen in frames.items() if chosen or self.config.videos_from}
 
     @functools.cached_property
     def clips(self) -> dict[str, VideoRow]:
         """The videos, and by an id of its own the whole clip of each of which frames are selected."""
-        return {**self.videos, **{f"{name}{WHOLE}": self.videos[name] for name in self.selected}}
+        whole = {} if self.config.videos_from else self.selected
+        return {**self.videos, **{f"{name}{WHOLE}": self.videos[name] for name in whole}}
+
+    @property
+    def whole(self) -> str:
+        """Folder of the whole clip of a video of which frames are selected, with ``{video}`` for its id."""
+        taken, results = self.config.videos_from, self.config.results
+        return f"{taken}/videos/{{video}}" if taken else f"{results}/videos/{{video}}{WHOLE}"
 
     @functools.cached_property
     def encoded(self) -> dict[str, str]:

@@ -74,6 +74,15 @@ class Config(Settings):
         description="Columns of the sheet of signers with several values, such as {ip_adapter_scale: [0.4, 0.6]}: "
         "every signer is generated once for each.",
     )
+    videos_from: OutputFolder | None = Field(
+        default=None,
+        description="Results of another run with the same videos and settings, such as results/experiments/source: "
+        "clips, motions, avatars and controls are taken from there and not made anew.",
+    )
+    experiments: list[str] = Field(
+        default=[],
+        description="Which of the paper's experiments the target experiments runs, such as [E1, E3]; by default all.",
+    )
     experiments_overlay: InputPath | None = Field(
         default=None,
         description="Config laid over each of the paper's experiments (target experiments), such as "

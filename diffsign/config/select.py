@@ -22,4 +22,6 @@ Frames = Annotated[list[int], AfterValidator(_in_order)]
 class SelectSettings(Settings):
     """Which frames are selected."""
 
-    frames: Frames = Field(min_length=1, description="Numbers of the frames, counted from 0, such as [139, 323].")
+    frames: Frames = Field(
+        default=[], description="Numbers of the frames, counted from 0, such as [139, 323]; by default all."
+    )

@@ -46,7 +46,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: CompareSettings) -> str:
     """
     methods = find_methods([find_run(text) for text in inputs.runs], settings)
     names = [method.name for method in methods]
-    columns = compare(methods, settings.metrics)
+    columns = compare(methods, settings)
     texts = {
         "csv": csv_table(names, columns),
         "md": markdown_table(names, columns, settings.title),

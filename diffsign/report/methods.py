@@ -21,11 +21,15 @@ class Method:
 
     Attributes:
         name: what the table calls it.
+        run: the run that it belongs to.
         values: by metric and network, a value for each clip; several signers of one clip are averaged.
+        frames: by metric and network, how many frames (or pairs, or hands) these rest on.
     """
 
     name: str
+    run: str = ""
     values: dict[tuple[str, str], dict[str, list[float]]] = field(default_factory=dict)
+    frames: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
     def add(self, result: Evaluation, metrics: Iterable[str]) -> None:
         """Take in one result."""
@@ -34,6 +38,8 @@ class Method:
             if metric is not None and metric.value is not None:
                 clips = self.values.setdefault((name, metric.network or ""), {})
                 clips.setdefault(result.video, []).append(metric.value)
+                key = (name, metric.network or "")
+                self.frames[key] = self.frames.get(key, 0) + metric.frames
 
     def clips(self, metric: str, network: str) -> dict[str, float]:
         """Return the value of each clip."""
@@ -93,7 +99,7 @@ def find_methods(runs: Sequence[Run], settings: CompareSettings) -> list[Method]
         for result in find_results(run.paths).without_series(f"reading {run.name}"):
             signer = f"{run.name}, {result.signer}" if len(runs) > 1 else result.signer
             name = run.name if whole else signer
-            methods.setdefault(name, Method(name)).add(result, settings.metrics)
+            methods.setdefault(name, Method(name, run.name)).add(result, settings.metrics)
     return list(methods.values())
 
 
@@ -105,11 +111,13 @@ class Cell:
         estimate: mean, interval, number of clips.
         best: it is the best of the column.
         from_best: its difference from the best, with p adjusted over the column; None for the best itself.
+        frames: how many frames (or pairs, or hands) the values rest on; 0 if it is not said.
     """
 
     estimate: Estimate
     best: bool
     from_best: Difference | None
+    frames: int = 0
 
     @property
     def worse(self) -> bool:
@@ -134,7 +142,14 @@ class Column:
     cells: list[Cell]
 
 
-def column(metric: str, definition: MetricDefinition, network: str, values: Sequence[Mapping[str, float]]) -> Column:
+def column(
+    metric: str,
+    definition: MetricDefinition,
+    network: str,
+    values: Sequence[Mapping[str, float]],
+    frames: Sequence[int] | None = None,
+    groups: Sequence[str] | None = None,
+) -> Column:
     """Return one column of a comparison.
 
     Args:
@@ -142,34 +157,47 @@ def column(metric: str, definition: MetricDefinition, network: str, values: Sequ
         definition: what it is.
         network: what it rests on.
         values: of each method, by clip (or by whatever else the interval is over).
+        frames: of each method, how many frames its values rest on.
+        groups: of each method, among whom its best is sought; by default among all.
     """
     estimates = [estimate(list(clips.values())) for clips in values]
-    better = definition.better
-    defined = [number for number, e in enumerate(estimates) if e.n]
-    best = None
-    if better and len(defined) > 1:
-        sign = 1 if better == "higher" else -1
-        best = max(defined, key=lambda number: sign * estimates[number].mean)
-    differences: list[Difference | None] = [
-        difference(values[number], values[best])
-        if best is not None and number != best and estimates[number].n
-        else None
-        for number in range(len(values))
-    ]
-    adjusted = holm([d.p if d else math.nan for d in differences])
+    bests: list[int | None] = [None] * len(values)
+    differences: list[Difference | None] = [None] * len(values)
+    p = [math.nan] * len(values)
+    for group in dict.fromkeys(groups or [""]):
+        members = [number for number in range(len(values)) if not groups or groups[number] == group]
+        best = _best([number for number in members if estimates[number].n], estimates, definition)
+        for number in members:
+            bests[number] = best
+            if best is not None and number != best and estimates[number].n:
+                differences[number] = difference(values[number], values[best])
+        found = [differences[number] for number in members]
+        for number, adjusted in zip(members, holm([d.p if d else math.nan for d in found]), strict=True):
+            p[number] = adjusted
     cells = []
-    for number, (e, d) in enumerate(zip(estimates, differences, strict=True)):
-        corrected = Difference(d.mean, d.low, d.high, adjusted[number], d.n, d.paired) if d else None
-        cells.append(Cell(e, best is not None and e.mean == estimates[best].mean, corrected))
+    for number, (e, d, best) in enumerate(zip(estimates, differences, bests, strict=True)):
+        corrected = Difference(d.mean, d.low, d.high, p[number], d.n, d.paired) if d else None
+        is_best = best is not None and e.mean == estimates[best].mean
+        cells.append(Cell(e, is_best, corrected, frames[number] if frames else 0))
     return Column(metric, definition, network, cells)
 
 
-def compare(methods: Sequence[Method], metrics: Sequence[str]) -> list[Column]:
+def _best(defined: Sequence[int], estimates: Sequence[Estimate], definition: MetricDefinition) -> int | None:
+    """Return which method is best, None if nothing is better or there is no other."""
+    if not definition.better or len(defined) < 2:
+        return None
+    sign = 1 if definition.better == "higher" else -1
+    return max(defined, key=lambda number: sign * estimates[number].mean)
+
+
+def compare(methods: Sequence[Method], settings: CompareSettings) -> list[Column]:
     """Return the columns of the comparison: one for each metric, and for each network that it was measured with."""
+    groups = [method.run for method in methods] if settings.best == "run" else None
     columns = []
-    for name in metrics:
+    for name in settings.metrics:
         networks = sorted({network for method in methods for key, network in method.values if key == name})
         for network in networks:
             values = [method.clips(name, network) for method in methods]
-            columns.append(column(name, METRIC_DEFINITIONS[name], network, values))
+            frames = [method.frames.get((name, network), 0) for method in methods]
+            columns.append(column(name, METRIC_DEFINITIONS[name], network, values, frames, groups))
     return columns

@@ -45,7 +45,10 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written: a folder with files of the same names, previews of the clip and the controls, and no sound."""
+    """What is written: a folder with files of the same names, and previews of the clip and the controls.
+
+    There is sound if all frames are selected.
+    """
 
     folder: Path
 
@@ -56,8 +59,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: SelectSettings, *, threads: 
     Raises:
         DiffSignError: if the clip has no such frame, or a file is missing.
     """
-    frames = settings.frames
     info = probe_clip(inputs.folder / CLIPS[0])
+    frames = settings.frames or [*range(info.frames)]
     beyond = [frame for frame in frames if frame >= info.frames]
     if beyond:
         raise DiffSignError(
@@ -72,8 +75,10 @@ def run(inputs: Inputs, outputs: Outputs, settings: SelectSettings, *, threads: 
         save_keypoints(outputs.folder / name, selected_keypoints(load_keypoints(inputs.folder / name), frames))
     save_motion(outputs.folder / "motion.npz", selected_motion(load_motion(inputs.folder / "motion.npz"), frames))
     with atomic(outputs.folder / "audio.mka") as temporary:
-        temporary.write_bytes(b"")  # as ingest says that there is no sound
-    return f"{outputs.folder}: frames {', '.join(map(str, frames))} of {info.frames}."
+        # An empty file is how ingest says that there is no sound.
+        temporary.write_bytes(b"" if settings.frames else (inputs.folder / "audio.mka").read_bytes())
+    which = ", ".join(map(str, settings.frames)) or "all"
+    return f"{outputs.folder}: frames {which} of {info.frames}."
 
 
 def selected_frames(clip: Iterator[np.ndarray], frames: Sequence[int]) -> Iterator[np.ndarray]:

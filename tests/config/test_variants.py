@@ -57,7 +57,15 @@ def test_frames_are_of_the_whole_clip(project):
     loaded = project()
     assert loaded.selected == {"b": [3, 9]} and list(loaded.clips) == ["a", "b", "b_whole"]
     assert "--frame=3" in loaded.video("b").select_flags()
+    assert loaded.whole == "results/videos/{video}_whole"
     assert project(frames=[1]).selected == {"a": [1], "b": [3, 9]}
+
+
+def test_videos_of_another_run_are_taken_from_there(project):
+    loaded = project(videos_from="results/experiments/source")
+    assert loaded.selected == {"a": [], "b": [3, 9]} and list(loaded.clips) == ["a", "b"]
+    assert loaded.whole == "results/experiments/source/videos/{video}"
+    assert not any(flag.startswith("--frame") for flag in loaded.video("a").select_flags())
 
 
 @pytest.mark.parametrize(

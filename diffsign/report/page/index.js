@@ -5,18 +5,10 @@
   const table = document.getElementById("results");
   const filters = document.querySelector(".filters");
   const pager = document.querySelector(".pager");
-  const pair = document.getElementById("pair");
+  const pair = new Pair(document.getElementById("pair"));
   const size = Number(table.dataset.rows);
   const state = { key: "", down: false, page: 0, chosen: [] };
-  let player = null;
 
-  const make = (tag, attributes = {}, text = "") => {
-    const element = document.createElement(tag);
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    element.textContent = text;
-    return element;
-  };
-  const nameOf = (row) => `${row.signer}, ${row.video}`;
   const valueOf = (row, key) => {
     if (key === "name") return nameOf(row).toLowerCase();
     if (key === "kind") return row.kind;
@@ -107,54 +99,11 @@
     pager.querySelector("[data-do=after]").addEventListener("click", turn(1));
   }
 
-  const urlOf = (url) => (url.startsWith("#") ? document.querySelector(url).src : url);
-
-  function panel(caption, url, leads) {
-    const figure = make("figure");
-    const video = make("video", { playsinline: "", preload: "none", "aria-label": caption });
-    video.muted = true;
-    video.src = urlOf(url);
-    if (leads) video.dataset.leads = "";
-    figure.append(video, make("figcaption", {}, caption));
-    return figure;
-  }
-
-  function breaksOf(row) {
-    const list = make("ol", { class: "breaks", tabindex: "0", "aria-label": `Where ${nameOf(row)} breaks` });
-    row.breaks.forEach(([start, end, worst, text]) => {
-      const item = make("li");
-      const time = `${(start / row.fps).toFixed(1)}–${(end / row.fps).toFixed(1)} s`;
-      item.append(make("button", { type: "button", "data-frame": worst }, `${time} ${text}`));
-      list.append(item);
-    });
-    return list;
-  }
-
   function showPair() {
-    if (player) player.remove();
-    player = null;
-    pair.hidden = state.chosen.length < 2;
-    if (pair.hidden) return;
-    const panels = [];
-    const sources = new Set();
-    state.chosen.forEach((row) => {
-      const source = row.videos.find(([caption]) => caption === "Source");
-      if (source && !sources.has(row.video)) panels.push(panel(`Source, ${row.video}`, source[1], false));
-      sources.add(row.video);
-    });
-    state.chosen.forEach((row) => {
-      const result = row.videos.find(([caption]) => caption === "Result");
-      if (result) panels.push(panel(nameOf(row), result[1], row === state.chosen[0]));
-    });
-    pair.querySelector(".videos").replaceChildren(...panels);
-    pair.querySelector("[data-names]").textContent = state.chosen.map(nameOf).join(" beside ");
-    pair.querySelector(".pair-breaks").replaceChildren(...state.chosen.filter((row) => row.breaks.length)
-      .flatMap((row) => [make("h3", {}, `Where ${nameOf(row)} breaks`), breaksOf(row)]));
-    pair.dataset.fps = state.chosen[0].fps;
-    pair.dataset.frames = Math.max(...state.chosen.map((row) => row.frames));
-    player = new Player(pair);
+    pair.show(state.chosen);
+    if (pair.section.hidden) return;
     document.getElementById("pair-title").focus({ preventScroll: true });
-    pair.scrollIntoView({ block: "nearest" });
+    pair.section.scrollIntoView({ block: "nearest" });
   }
 
   setUpHeads();
