@@ -7,10 +7,11 @@ from pathlib import Path
 
 from diffsign.config.compare import CompareSettings
 from diffsign.files import atomic
-from diffsign.report.comparison import csv_table, latex_table, markdown_table, page_rows
+from diffsign.report.comparison import MANY, csv_table, latex_table, markdown_table, note, page_rows
 from diffsign.report.methods import compare, find_methods, find_run
 from diffsign.report.page import templates, write_template
 from diffsign.report.plots import comparison_plot, save_plot
+from diffsign.report.watch import watched
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,32 @@ def run(inputs: Inputs, outputs: Outputs, settings: CompareSettings) -> str:
     Raises:
         DiffSignError: if a run has no metrics, or a metric is unknown.
     """
-    methods = find_methods([find_run(text) for text in inputs.runs], settings)
+    runs = [find_run(text) for text in inputs.runs]
+    methods = find_methods(runs, settings)
     names = [method.name for method in methods]
     columns = compare(methods, settings)
     texts = {
         "csv": csv_table(names, columns),
-        "md": markdown_table(names, columns, settings.title),
-        "tex": latex_table(names, columns, settings.title),
+        "md": markdown_table(names, columns, settings.title, best=settings.best),
+        "tex": latex_table(names, columns, settings.title, best=settings.best),
     }
     for suffix, text in texts.items():
         with atomic(outputs.folder / f"compare.{suffix}") as temporary:
             temporary.write_text(text, encoding="utf-8")
-    save_plot(lambda: comparison_plot(names, columns, settings.title), outputs.folder / "compare")
+    starts = [number for number in range(1, len(methods)) if methods[number].run != methods[number - 1].run]
+    save_plot(lambda: comparison_plot(names, columns, settings.title, starts), outputs.folder / "compare")
     plot = (outputs.folder / "compare.svg").read_text(encoding="utf-8")
+    page = outputs.folder / "compare.html"
     write_template(
         templates().get_template("compare.html.j2"),
-        outputs.folder / "compare.html",
+        page,
         title=settings.title,
         names=names,
         columns=page_rows(columns),
+        note=note(columns, best=settings.best),
+        many=len(names) > MANY,
+        starts=starts,
+        json=watched(runs, page),
         plot=plot[plot.index("<svg") :],
     )
     return texts["md"]

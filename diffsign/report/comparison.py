@@ -5,20 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from diffsign.records.metric_definitions import format_number
-from diffsign.report.methods import Cell, Column
+from diffsign.report.methods import ALPHA, Cell, Column
+from diffsign.report.statistics import FEWEST
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
-NOTE = (
-    "Mean over {units} and its 95 % interval by the bootstrap over {units}; n is the number of {units}. Bold is best. "
-    "* is significantly worse than the best (p < 0.05, permutation test, paired where the {units} are the same, Holm's "
-    "correction over the methods). Metrics of different networks are kept apart."
-)
+#: Methods from which on they are the rows of a table: more columns than this nobody reads.
+MANY = 6
 _CSV = (
-    "method metric title network better mean low high n best difference difference_low difference_high p pairs paired"
+    "method metric title network better mean low high n frames best difference difference_low difference_high p pairs"
+    " paired"
 ).split()
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -29,6 +29,34 @@ _LATEX = {
     "°": r"$^\circ$",
     "–": "--",
 }
+
+
+def note(columns: Sequence[Column], units: str = "clips", best: str = "all") -> str:
+    """Return how the table was made and how it is read.
+
+    Args:
+        columns: of the table.
+        units: what the intervals are over.
+        best: among whom the best was sought, as :attr:`~diffsign.config.compare.CompareSettings.best` says.
+    """
+    reach = [column.reach for column in columns if not math.isnan(column.reach)]
+    whose = " of its run" if best == "run" else ""
+    whose = " of its run" if best == "run" else ""
+    parts = [f"Mean over {units}; n is the number of {units}. Bold is best{whose}."]
+    if any(math.isfinite(cell.estimate.low) for column in columns for cell in column.cells):
+        parts.append(f"In brackets the 95 % interval by the bootstrap over {units}.")
+    if reach and min(reach) < ALPHA:
+        parts.append(
+            f"* is significantly worse than the best (p < {ALPHA}, permutation test, paired where the {units} are the "
+            "same, Holm's correction over the methods)."
+        )
+    elif reach:
+        parts.append(f"So few {units} cannot show a difference of so many methods at p < {ALPHA}, however large it is.")
+    if any(0 < cell.estimate.n < FEWEST for column in columns for cell in column.cells):
+        parts.append(f"Fewer than {FEWEST} {units} have no interval and no test.")
+    if any(column.network for column in columns):
+        parts.append("Metrics of different networks are kept apart.")
+    return " ".join(parts)
 
 
 def _number(value: float) -> str:
@@ -45,7 +73,7 @@ def csv_table(names: Sequence[str], columns: Sequence[Column]) -> str:
         for name, cell in zip(names, column.cells, strict=True):
             e, d = cell.estimate, cell.from_best
             row: list[Any] = [name, column.metric, definition.title, column.network, definition.better]
-            row += [*map(_number, (e.mean, e.low, e.high)), e.n, cell.best]
+            row += [*map(_number, (e.mean, e.low, e.high)), e.n, cell.frames or "", cell.best]
             row += [*map(_number, (d.mean, d.low, d.high, d.p)), d.n, d.paired] if d else [""] * 6
             writer.writerow(row)
     return stream.getvalue()
@@ -82,7 +110,9 @@ def _table(names: Sequence[str], columns: Sequence[Column]) -> list[list[tuple[s
     return rows
 
 
-def markdown_table(names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips") -> str:
+def markdown_table(
+    names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips", best: str = "all"
+) -> str:
     """Return the table in Markdown, best in bold, with a note that says how it was made."""
 
     def clean(text: str) -> str:
@@ -93,12 +123,12 @@ def markdown_table(names: Sequence[str], columns: Sequence[Column], title: str, 
     lines.append("| --- |" + " ---: |" * len(columns))
     for name, row in zip(names, _table(names, columns), strict=True):
         cells = [
-            f"{f'**{value}**' if best else value}{'*' if worse else ''}<br>{detail}"
-            for value, detail, best, worse in row
+            f"{f'**{value}**' if best_one else value}{'*' if worse else ''}<br>{detail}"
+            for value, detail, best_one, worse in row
         ]
         lines.append(f"| {clean(name)} | " + " | ".join(cells) + " |")
     networks = [f"{clean(_head(column))}: {clean(column.network)}." for column in columns if column.network]
-    return "\n".join([*lines, "", NOTE.format(units=units), *(["", *networks] if networks else []), ""])
+    return "\n".join([*lines, "", note(columns, units, best), *(["", *networks] if networks else []), ""])
 
 
 def _latex(text: str) -> str:
@@ -106,50 +136,72 @@ def _latex(text: str) -> str:
     return text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$").replace(" \\%", r"\,\%")
 
 
-def latex_table(names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips") -> str:
-    """Return the table in LaTeX (package booktabs), metrics as rows, best in bold."""
+def _latex_cell(cell: tuple[str, str, bool, bool]) -> tuple[str, str]:
+    """Return value and detail of a cell."""
+    value, detail, best, worse = cell
+    shown = (f"\\textbf{{{_latex(value)}}}" if best else _latex(value)) + ("$^*$" if worse else "")
+    return shown, f"\\footnotesize {_latex(detail)}"
+
+
+def latex_table(
+    names: Sequence[str], columns: Sequence[Column], title: str, units: str = "clips", best: str = "all"
+) -> str:
+    """Return the table in LaTeX (packages booktabs and graphicx), best in bold.
+
+    Metrics are its rows; with more than :data:`MANY` methods the methods are.
+    """
+    heads = [_latex(_head(column)) for column in columns]
+    cells = [[_latex_cell(cell) for cell in row] for row in _table(names, columns)]
+    shown = [_latex(name) for name in names]
+    if len(names) > MANY:
+        top, rows = ["Method", *(_stacked(_head(column)) for column in columns)], list(zip(shown, cells, strict=True))
+    else:
+        turned = [[row[number] for row in cells] for number in range(len(columns))]
+        top, rows = ["Metric", *shown], list(zip(heads, turned, strict=True))
     lines = [
-        "% \\usepackage{booktabs}",
+        "% \\usepackage{booktabs,graphicx}",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{_latex(title)}. {_latex(NOTE.format(units=units))}}}",
-        f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
+        f"\\caption{{{_latex(title)}. {_latex(note(columns, units, best))}}}",
+        "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%",
+        f"\\begin{{tabular}}{{l{'r' * (len(top) - 1)}}}",
         "\\toprule",
-        "Metric & " + " & ".join(_latex(name) for name in names) + " \\\\",
+        " & ".join(top) + " \\\\",
         "\\midrule",
     ]
-    rows = _table(names, columns)
-    for number, column in enumerate(columns):
-        values, details = [], []
-        for row in rows:
-            value, detail, best, worse = row[number]
-            values.append((f"\\textbf{{{_latex(value)}}}" if best else _latex(value)) + ("$^*$" if worse else ""))
-            details.append(f"\\footnotesize {_latex(detail)}")
-        lines.append(f"{_latex(_head(column))} & " + " & ".join(values) + " \\\\")
-        lines.append(" & " + " & ".join(details) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+    for head, row in rows:
+        lines.append(" & ".join([head, *(value for value, _ in row)]) + " \\\\")
+        lines.append(" & ".join(["", *(detail for _, detail in row)]) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}}", "\\end{table}", ""])
+
+
+def _stacked(head: str) -> str:
+    """Return the head of a narrow column, on several lines."""
+    return "\\shortstack[r]{" + "\\\\".join(map(_latex, textwrap.wrap(head, 16))) + "}"
 
 
 def page_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return the rows of the page: one for each metric."""
+    """Return what the page says of each metric: its head, and a cell for each method."""
     rows = []
     for column in columns:
         definition = column.definition
         cells = []
         for cell in column.cells:
             difference = cell.from_best
-            note = ""
+            beside: list[str] = []
             if difference is not None and not math.isnan(difference.p):
                 kind = "paired" if difference.paired else "unpaired"
-                note = f"{_value(column, difference.mean)} from the best, p = {difference.p:.3g} ({kind})"
+                p = f"p = {difference.p:.2g}" if difference.p < 0.995 else "p = 1"
+                beside = [f"{_value(column, difference.mean)} from the best".replace("-", "−"), f"{p}, {kind}"]
             cells.append(
                 {
                     "value": _value(column, cell.estimate.mean),
                     "interval": _interval(column, cell),
                     "n": cell.estimate.n,
+                    "frames": cell.frames,
                     "best": cell.best,
                     "worse": cell.worse,
-                    "note": note,
+                    "note": beside,
                 }
             )
         rows.append(

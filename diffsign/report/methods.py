@@ -12,7 +12,10 @@ from diffsign.errors import DiffSignError, nearest
 from diffsign.records.metric_definitions import METRIC_DEFINITIONS, MetricDefinition
 from diffsign.records.metrics import Evaluation
 from diffsign.report.results import find_results
-from diffsign.report.statistics import Difference, Estimate, difference, estimate, holm
+from diffsign.report.statistics import Difference, Estimate, difference, estimate, holm, smallest_p
+
+#: Level of significance.
+ALPHA = 0.05
 
 
 @dataclass
@@ -121,8 +124,8 @@ class Cell:
 
     @property
     def worse(self) -> bool:
-        """Whether it is significantly worse than the best (p below 0.05 after Holm's correction)."""
-        return self.from_best is not None and self.from_best.p < 0.05
+        """Whether it is significantly worse than the best (p below :data:`ALPHA` after Holm's correction)."""
+        return self.from_best is not None and self.from_best.p < ALPHA
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,14 @@ class Column:
         definition: what it is.
         network: what it rests on, "" if on none.
         cells: one for each method.
+        reach: smallest p that any of its differences could have had after the correction, NaN without a test.
     """
 
     metric: str
     definition: MetricDefinition
     network: str
     cells: list[Cell]
+    reach: float = math.nan
 
 
 def column(
@@ -163,7 +168,7 @@ def column(
     estimates = [estimate(list(clips.values())) for clips in values]
     bests: list[int | None] = [None] * len(values)
     differences: list[Difference | None] = [None] * len(values)
-    p = [math.nan] * len(values)
+    p, reach = [math.nan] * len(values), math.nan
     for group in dict.fromkeys(groups or [""]):
         members = [number for number in range(len(values)) if not groups or groups[number] == group]
         best = _best([number for number in members if estimates[number].n], estimates, definition)
@@ -174,12 +179,14 @@ def column(
         found = [differences[number] for number in members]
         for number, adjusted in zip(members, holm([d.p if d else math.nan for d in found]), strict=True):
             p[number] = adjusted
+        tested = [smallest_p(d) for d in found if d and not math.isnan(d.p)]
+        reach = min([len(tested) * min(tested), *([] if math.isnan(reach) else [reach])]) if tested else reach
     cells = []
     for number, (e, d, best) in enumerate(zip(estimates, differences, bests, strict=True)):
         corrected = Difference(d.mean, d.low, d.high, p[number], d.n, d.paired) if d else None
         is_best = best is not None and e.mean == estimates[best].mean
         cells.append(Cell(e, is_best, corrected, frames[number] if frames else 0))
-    return Column(metric, definition, network, cells)
+    return Column(metric, definition, network, cells, reach)
 
 
 def _best(defined: Sequence[int], estimates: Sequence[Estimate], definition: MetricDefinition) -> int | None:

@@ -22,6 +22,7 @@ from diffsign.records.metrics import Evaluation
 from diffsign.report.methods import Column
 from diffsign.report.results import Results
 from diffsign.report.series import runs, series
+from diffsign.report.statistics import FEWEST
 
 #: Okabe and Ito's colours, told apart with any colour vision.
 COLOURS = {"source": "#0072B2", "avatar": "#E69F00", "result": "#D55E00"}
@@ -184,12 +185,20 @@ def detection_plot(all_results: Overview) -> Plot:
 PLOTS = {"legibility": legibility_plot, "ssim": ssim_plot, "detection": detection_plot}
 
 
-def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str) -> Plot:
-    """Draw the mean of each method with its interval, one panel for each metric; the best is filled."""
-    wide = min(3, max(1, len(columns)))
+def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str, starts: Sequence[int] = ()) -> Plot:
+    """Draw the mean of each method with its interval, one panel for each metric; the best is filled.
+
+    Args:
+        names: of the methods.
+        columns: one for each metric.
+        title: of the plot.
+        starts: methods before which a line is drawn, because another run begins.
+    """
+    many = len(names) > PANELS
+    wide = min(6 if many else 3, max(1, len(columns)))
     rows = -(-max(1, len(columns)) // wide)
-    height = 0.75 + 0.24 * len(names)
-    plot = Plot(figsize=(7.2, 0.4 + height * rows), layout="constrained")
+    height = 0.75 + (0.17 if many else 0.24) * len(names)
+    plot = Plot(figsize=(12.0 if many else 7.2, 0.4 + height * rows), layout="constrained")
     grid = plot.subplots(rows, wide, squeeze=False, sharey=True)
     for axes, column in zip(grid.flat, columns, strict=False):
         definition = column.definition
@@ -203,9 +212,13 @@ def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str)
                 axes.plot([scale * e.low, scale * e.high], [row, row], color=INK, lw=1.2, solid_capstyle="round")
             face = COLOURS["result"] if cell.best else "white"
             axes.plot([scale * e.mean], [row], "o", ms=5, mfc=face, mec=COLOURS["result"])
+            if cell.worse:
+                axes.annotate("*", (scale * e.mean, row), (0, 1), textcoords="offset points", ha="center", fontsize=9)
         arrow = {"higher": " ↑", "lower": " ↓", "": ""}[definition.better]
         unit = " (%)" if scale == 100 else f" ({definition.unit})" if definition.unit else ""
-        axes.set_title(textwrap.fill(f"{definition.title}{arrow}{unit}", 34), fontsize=7)
+        axes.set_title(textwrap.fill(f"{definition.title}{arrow}{unit}", 26 if many else 34), fontsize=7)
+        for start in starts:
+            axes.axhline(start - 0.5, color=FAINT, lw=0.6)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.margins(x=0.12)
         axes.grid(axis="x", color=FAINT, lw=0.4)
@@ -213,8 +226,15 @@ def comparison_plot(names: Sequence[str], columns: Sequence[Column], title: str)
     for axes in list(grid.flat)[len(columns) :]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
-        axes.set_yticks(range(len(names)), [textwrap.shorten(name, 28, placeholder="…") for name in names])
-    plot.suptitle(title, x=0.01, ha="left", fontsize=9)
+        axes.set_yticks(
+            range(len(names)), [textwrap.shorten(name, 40 if many else 28, placeholder="…") for name in names]
+        )
+    counts = sorted({cell.estimate.n for column in columns for cell in column.cells if cell.estimate.n})
+    said = [f"n = {'–'.join(map(str, counts[:: max(1, len(counts) - 1)]))}"] if counts else []
+    said += ["filled: best"] if any(cell.best for column in columns for cell in column.cells) else []
+    said += ["line: 95 % interval"] if counts and counts[-1] >= FEWEST else []
+    said += ["*: significantly worse"] if any(cell.worse for column in columns for cell in column.cells) else []
+    plot.suptitle(f"{title} ({'; '.join(said)})" if said else title, x=0.01, ha="left", fontsize=9)
     return plot
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -103,6 +104,17 @@ def difference(first: Mapping[str, float], second: Mapping[str, float]) -> Diffe
         (one, two), _difference_of_means, n_resamples=DRAWS - 1, rng=SEED, batch=DRAWS // BATCHES
     )
     return Difference(mean, float(low), float(high), float(test.pvalue), count, False)
+
+
+def smallest_p(d: Difference) -> float:
+    """Return the smallest p that a difference of so many clips could have had, NaN without a test.
+
+    >>> smallest_p(Difference(0.1, 0.05, 0.2, 0.5, 6, True))
+    0.03125
+    """
+    if np.isnan(d.p):
+        return float("nan")
+    return 2 ** (1 - d.n) if d.paired else 2 / math.comb(2 * d.n, d.n)
 
 
 def _resampled_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from diffsign.config.compare import CompareSettings
 from diffsign.config.report import ReportSettings
 from diffsign.config.study import StudySettings
 from diffsign.records.metrics import Break, save_metrics
+from diffsign.report.compare import Inputs as CompareInputs
+from diffsign.report.compare import Outputs as CompareOutputs
+from diffsign.report.compare import run as compare
 from diffsign.report.page import Report
 from diffsign.report.results import find_results
 from diffsign.report.study import MakeInputs, MakeOutputs, ReadInputs, ReadOutputs, make, read
@@ -24,6 +28,7 @@ selenium = pytest.importorskip("selenium", reason="the package selenium drives t
 from selenium.common.exceptions import WebDriverException  # noqa: E402
 from selenium.webdriver import Chrome, ChromeOptions  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
@@ -234,6 +239,45 @@ def test_two_results_in_one_player(site: dict[str, Path], opened: Callable[[Path
     click(browser, "#pair [data-do=play]")
     wait(browser, "document.querySelector('#pair [data-leads]').currentTime > 0")
     click(browser, "#pair [data-do=play]")
+
+
+@pytest.fixture(scope="module")
+def comparison(site: dict[str, Path], make_metrics, write_videos) -> Path:
+    """The comparison of the site's run with another one, whose clip is longer."""
+    first, second = site["single"].parent, site["single"].parents[1] / "other run"
+    for signer, video in (("anna", "hello"), ("cleo", "hello")):
+        result = make_metrics(signer, video)
+        path = second / "signers" / signer / video / "metrics.json"
+        save_metrics(path, result)
+        write_videos(second, result)
+    out = site["single"].parents[1] / "comparison"
+    compare(CompareInputs((str(first), str(second))), CompareOutputs(out), CompareSettings(metrics=["fid"]))
+    return out / "compare.html"
+
+
+def test_two_runs_in_one_player(comparison: Path, opened: Callable[[Path], Chrome], axe: str) -> None:
+    browser = opened(comparison)
+    captions = [caption.text for caption in browser.find_elements(By.CSS_SELECTOR, "#watch figcaption")]
+    assert captions == ["Source, bye", "my results, anna", "my results, ben"], "the clip has no other run"
+    Select(browser.find_element(By.NAME, "clip")).select_by_value("hello")
+    captions = [caption.text for caption in browser.find_elements(By.CSS_SELECTOR, "#watch figcaption")]
+    assert captions == ["Source, hello", "my results, anna", "my results, ben"], "what was chosen stays"
+    Select(browser.find_element(By.NAME, "first")).select_by_value("other run, cleo")
+    browser.find_element(By.NAME, "second").send_keys("my results, ben")
+    captions = [caption.text for caption in browser.find_elements(By.CSS_SELECTOR, "#watch figcaption")]
+    assert captions == ["Source, hello", "other run, cleo", "my results, ben"]
+    wait(browser, "[...document.querySelectorAll('#watch video')].every((video) => video.readyState > 0)")
+    bar = show(browser, "#watch .timeline .bar")
+    ActionChains(browser).move_to_element_with_offset(
+        bar, round(bar.size["width"] * (7.5 / 12 - 0.5)), 0
+    ).click().perform()
+    wait_for_time(browser, "#watch", 7.5 / 24)
+    click(browser, "#watch [data-do=play]")
+    wait(browser, "document.querySelector('#watch [data-leads]').currentTime > 0")
+    click(browser, "#watch [data-do=play]")
+    assert serious(browser, axe) == []
+    Select(browser.find_element(By.NAME, "second")).select_by_value("other run, cleo")
+    assert browser.find_element(By.CSS_SELECTOR, "[data-same]").is_displayed()
 
 
 def test_videos_load_when_looked_at(site: dict[str, Path], opened: Callable[[Path], Chrome]) -> None:

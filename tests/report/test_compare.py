@@ -162,3 +162,42 @@ def test_a_paired_difference_of_six_clips_has_the_exact_p() -> None:
 def test_holm_leaves_out_what_has_no_p() -> None:
     adjusted = holm([float("nan"), 0.01, 0.5, 0.02])
     assert np.isnan(adjusted[0]) and adjusted[1:] == pytest.approx([0.03, 0.5, 0.04])
+
+
+def test_the_best_may_be_sought_within_each_run(write_run, tmp_path: Path) -> None:
+    for run_name, first, second in (("a", 1.0, 2.0), ("b", 3.0, 4.0)):
+        write_run(run_name, [first] * 5, signer="anna")
+        write_run(run_name, [second + 0.01 * k for k in range(5)], signer="ben")
+    runs = [str(tmp_path / name) for name in ("a", "b")]
+    among_all = compared(tmp_path / "out", *runs, by="signer", metrics=["fid"])
+    within = compared(tmp_path / "out", *runs, by="signer", best="run", metrics=["fid"])
+    assert [name for (name, _), row in among_all.items() if row["best"] == "True"] == ["a, anna"]
+    assert [name for (name, _), row in within.items() if row["best"] == "True"] == ["a, anna", "b, anna"]
+    assert float(within["b, ben", "fid"]["difference"]) == pytest.approx(1.02)
+    assert within["a, anna", "fid"]["frames"] == "60", "five clips of twelve frames"
+    page = (tmp_path / "out" / "compare.md").read_text()
+    assert "Bold is best of its run." in page
+
+
+@pytest.mark.parametrize(
+    ("clips", "said"),
+    [(4, "no interval and no test"), (5, "cannot show a difference"), (7, "is significantly worse than the best")],
+)
+def test_the_note_says_what_so_many_clips_can_show(write_run, tmp_path: Path, clips: int, said: str) -> None:
+    for number, name in enumerate("abc"):
+        write_run(name, [number + 0.01 * clip for clip in range(clips)])
+    rows = compared(tmp_path / "out", *(str(tmp_path / name) for name in "abc"), metrics=["fid"])
+    note = (tmp_path / "out" / "compare.md").read_text()
+    assert said in note
+    starred = note.count("*<br>") - note.count("**<br>")
+    assert starred == (2 if clips == 7 else 0), "p is 2 / 2^7 twice, and 2 / 2^5 is too much"
+    assert (rows["b", "fid"]["p"] == "") == (clips == 4)
+
+
+def test_many_methods_are_rows(write_run, tmp_path: Path) -> None:
+    for number in range(8):
+        write_run("a", [1.0 + number], signer=f"s{number}")
+    compared(tmp_path / "out", str(tmp_path / "a"))
+    page, tex = ((tmp_path / "out" / f"compare.{suffix}").read_text() for suffix in ("html", "tex"))
+    assert page.count('<th scope="row" class="who">s') == 8
+    assert "\\begin{tabular}{lrr}" in tex and "Method & \\shortstack" in tex
