@@ -1,8 +1,15 @@
 """The paper's experiments as they ship, with the demo family."""
 
-import pytest
+import csv
+import shutil
 
-from tests.workflow.conftest import ROOT, jobs
+import pytest
+import yaml
+
+from diffsign.config.schema import load_config
+from diffsign.errors import DiffSignError
+from diffsign.workflow.experiments import chosen_experiments, comparison, overrides
+from tests.workflow.conftest import ROOT, Project, jobs
 
 FOLDER = ROOT / "config" / "experiments"
 EXPERIMENTS = sorted(path.stem for path in FOLDER.glob("[ES]*.yaml"))
@@ -18,6 +25,57 @@ def test_an_experiment_lists_its_jobs(project, name):
     assert counts["evaluate"] == counts["join"] >= 1
     frames_chosen = "frames" in (FOLDER / f"{name.split('_')[0]}_videos.tsv").read_text().splitlines()[0]
     assert counts.get("select", 0) == frames_chosen and counts["ingest"] == counts["fit"] == 1
+
+
+def test_what_is_made_from_the_video_is_shared_where_it_is_the_same(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for overlay, own in ((None, {"E5", "S_pose"}), ("config/experiments/demo.yaml", {"S_pose"})):
+        config = load_config({"experiments_overlay": overlay} if overlay else {})
+        shared = {
+            name: any(told.startswith("videos_from=") for told in overrides(config, name)) for name in EXPERIMENTS
+        }
+        assert {name for name, whether in shared.items() if not whether} == own
+    assert "S_adapter" not in chosen_experiments(config, EXPERIMENTS), "the demo family has one adapter"
+    assert (comparison(config).by, comparison(config).best) == ("signer", "run")
+    with pytest.raises(DiffSignError, match="no 'E11' .did you mean 'E1'"):
+        chosen_experiments(load_config({"experiments": ["E11"]}), EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, body_path):
+    """A folder with the experiments, and a config laid over them: six frames, small pictures, one step."""
+    folder = tmp_path_factory.mktemp("experiments")
+    shutil.copytree(ROOT / "config", folder / "config")
+    clip = "video\tpath\tstart\tend\tframes\tcaption\ndemo\tconfig/demo/source.mp4\t1.0\t1.25\t{}\ta signer\n"
+    (folder / "config/experiments/E1_videos.tsv").write_text(clip.format(""))
+    (folder / "config/experiments/E3_videos.tsv").write_text(clip.format("2;3"))
+    overlay = {
+        "experiments": ["E3"],
+        "body": str(body_path),
+        "samples": 1,
+        "ingest": {"height": 192, "width": 192},
+        "fit": {"stages": "default"},
+        "render": {"samples": 1},
+        "family": dict.fromkeys(("image", "text", "multimodal"), "demo"),
+        "generate": {"steps": 1, "width": 128, "height": 128},
+        "credentials": {"signed": False},
+    }
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(overlay))
+    return Project(folder)
+
+
+def test_an_experiment_runs_and_is_compared(tiny):
+    run = tiny.snakemake("experiments", "--config", "experiments_overlay=tiny.yaml")
+    assert run.returncode == 0, run.stdout
+    results = tiny.folder / "results/experiments"
+    assert (results / "source/videos/demo/avatar/color.mkv").exists()
+    assert not (results / "E3/videos/demo_whole").exists() and not (results / "E3/videos/demo/motion.fit.npz").exists()
+    with (results / "compare/compare.csv").open() as table:
+        rows = [row for row in csv.DictReader(table) if row["metric"] == "hands_pck_strict_source"]
+    assert [(row["method"], row["n"]) for row in rows] == [("E3, man", "1"), ("E3, man-depth", "1")]
+    assert (results / "E3/report.html").exists()
+    again = tiny.snakemake("experiments", "--config", "experiments_overlay=tiny.yaml")
+    assert "Nothing to be done" in again.stdout
 
 
 def test_the_target_runs_every_experiment(project):
