@@ -11,6 +11,7 @@ from diffsign.report.comparison import MANY, csv_table, latex_table, markdown_ta
 from diffsign.report.methods import compare, find_methods, find_run
 from diffsign.report.page import templates, write_template
 from diffsign.report.plots import comparison_plot, save_plot
+from diffsign.report.sheet import draw_sheet, pictures_of
 from diffsign.report.watch import watched
 
 
@@ -30,7 +31,7 @@ class Outputs:
     """What is written.
 
     Attributes:
-        folder: ``compare.{csv,md,tex,html,png,svg,pdf}`` in it.
+        folder: ``compare.{csv,md,tex,html,png,svg,pdf}`` in it, and ``pictures.jpg`` if the runs have clips.
     """
 
     folder: Path
@@ -60,6 +61,10 @@ def run(inputs: Inputs, outputs: Outputs, settings: CompareSettings) -> str:
     starts = [number for number in range(1, len(methods)) if methods[number].run != methods[number - 1].run]
     save_plot(lambda: comparison_plot(names, columns, settings.title, starts), outputs.folder / "compare")
     plot = (outputs.folder / "compare.svg").read_text(encoding="utf-8")
+    sheet = draw_sheet([(run.name, pictures_of(run)) for run in runs])
+    if sheet is not None:
+        with atomic(outputs.folder / "pictures.jpg") as temporary:
+            sheet.save(temporary, format="JPEG", quality=90)
     page = outputs.folder / "compare.html"
     write_template(
         templates().get_template("compare.html.j2"),
@@ -71,6 +76,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: CompareSettings) -> str:
         many=len(names) > MANY,
         starts=starts,
         json=watched(runs, page),
+        pictures=sheet is not None,
         plot=plot[plot.index("<svg") :],
     )
     return texts["md"]

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.config.compare import CompareSettings
 from diffsign.errors import DiffSignError
+from diffsign.records.clip import write_clip
 from diffsign.records.metrics import Metric, save_metrics
 from diffsign.report.compare import Inputs, Outputs, run
+from diffsign.report.methods import find_run
+from diffsign.report.sheet import pictures_of
 from diffsign.report.statistics import difference, estimate, holm
 
 METRICS = ["fid", "hands_recall_source"]
@@ -201,3 +205,25 @@ def test_many_methods_are_rows(write_run, tmp_path: Path) -> None:
     page, tex = ((tmp_path / "out" / f"compare.{suffix}").read_text() for suffix in ("html", "tex"))
     assert page.count('<th scope="row" class="who">s') == 8
     assert "\\begin{tabular}{lrr}" in tex and "Method & \\shortstack" in tex
+
+
+def test_the_sheet_shows_the_middle_of_each_runs_first_video(write_run, tmp_path: Path) -> None:
+    folder = write_run("a", [1.0, 2.0])
+    write_run("a", [1.0], signer="ben")
+    write_run("without clips", [1.0])
+    for clip, shade in (("videos/clip00", 0), ("signers/anna/clip00", 80), ("signers/ben/clip00", 160)):
+        write_clip(folder / clip / "clip.mkv", np.full((12, 32, 48, 3), shade, np.uint8), 24)
+    (folder / "signers" / "ben" / "clip01").mkdir()
+    pictures = pictures_of(find_run(str(folder)))
+    assert [(name, int(frame.mean())) for name, frame in pictures] == [("source", 0), ("anna", 80), ("ben", 160)]
+    compared(tmp_path / "out", str(folder), str(tmp_path / "without clips"))
+    with Image.open(tmp_path / "out" / "pictures.jpg") as sheet:
+        middles = [sheet.getpixel((8 + 308 * number + 150, 8 + 20 + 100)) for number in range(3)]
+    assert [round(pixel[0] / 80) for pixel in middles] == [0, 1, 2]
+    assert "pictures.jpg" in (tmp_path / "out" / "compare.html").read_text()
+
+
+def test_without_clips_there_is_no_sheet(write_run, tmp_path: Path) -> None:
+    compared(tmp_path / "out", str(write_run("a", [1.0])))
+    assert not (tmp_path / "out" / "pictures.jpg").exists()
+    assert "pictures.jpg" not in (tmp_path / "out" / "compare.html").read_text()

@@ -37,21 +37,23 @@ def test_what_is_made_from_the_video_is_shared_where_it_is_the_same(monkeypatch)
         assert {name for name, whether in shared.items() if not whether} == own
     assert "S_adapter" not in chosen_experiments(config, EXPERIMENTS), "the demo family has one adapter"
     assert (comparison(config).by, comparison(config).best) == ("signer", "run")
-    with pytest.raises(DiffSignError, match="no 'E11' .did you mean 'E1'"):
+    with pytest.raises(DiffSignError, match=r"no 'E11' .did you mean 'E1'"):
         chosen_experiments(load_config({"experiments": ["E11"]}), EXPERIMENTS)
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory, body_path):
-    """A folder with the experiments, and a config laid over them: six frames, small pictures, one step."""
+    """A folder with the experiments, and a config laid over them: two of six frames, one signer, small pictures."""
     folder = tmp_path_factory.mktemp("experiments")
     shutil.copytree(ROOT / "config", folder / "config")
-    clip = "video\tpath\tstart\tend\tframes\tcaption\ndemo\tconfig/demo/source.mp4\t1.0\t1.25\t{}\ta signer\n"
-    (folder / "config/experiments/E1_videos.tsv").write_text(clip.format(""))
-    (folder / "config/experiments/E3_videos.tsv").write_text(clip.format("2;3"))
+    (folder / "clip.tsv").write_text("video\tpath\tstart\tend\ndemo\tconfig/demo/source.mp4\t1.0\t1.25\n")
+    (folder / "signer.tsv").write_text("signer\ttext\nman\ta man with a white shirt\n")
     overlay = {
         "experiments": ["E3"],
         "body": str(body_path),
+        "videos": "clip.tsv",
+        "signers": "signer.tsv",
+        "frames": [2, 3],
         "samples": 1,
         "ingest": {"height": 192, "width": 192},
         "fit": {"stages": "default"},
@@ -72,7 +74,7 @@ def test_an_experiment_runs_and_is_compared(tiny):
     assert not (results / "E3/videos/demo_whole").exists() and not (results / "E3/videos/demo/motion.fit.npz").exists()
     with (results / "compare/compare.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if row["metric"] == "hands_pck_strict_source"]
-    assert [(row["method"], row["n"]) for row in rows] == [("E3, man", "1"), ("E3, man-depth", "1")]
+    assert [(row["method"], row["n"], row["frames"]) for row in rows] == [("man", "1", "4")], "two hands in two frames"
     assert (results / "E3/report.html").exists()
     again = tiny.snakemake("experiments", "--config", "experiments_overlay=tiny.yaml")
     assert "Nothing to be done" in again.stdout
