@@ -78,10 +78,19 @@ rule experiments:
             experiment=EXPERIMENTS,
         ),
     output:
-        table=f"{RESULTS}/experiments/compare/compare.csv",
+        table=report(
+            f"{RESULTS}/experiments/compare/compare.csv",
+            caption="report/compare.rst",
+            category="Tables",
+        ),
+        plot=report(
+            f"{RESULTS}/experiments/compare/compare.png",
+            caption="report/compare.rst",
+            category="Figures",
+        ),
         others=expand(
             f"{RESULTS}/experiments/compare/compare.{{suffix}}",
-            suffix=["md", "tex", "html", "png", "svg", "pdf"],
+            suffix=["md", "tex", "html", "svg", "pdf"],
         ),
     log:
         f"{RESULTS}/experiments/logs/compare.log",

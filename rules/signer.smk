@@ -208,7 +208,12 @@ rule mark:
         conditioning=lambda wildcards: signer(wildcards).conditioning,
         certificate=PROJECT.certificate,
     output:
-        film=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
+        film=report(
+            f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
+            caption="report/film.rst",
+            category="Videos",
+            labels={"signer": "{signer}", "video": "{video}"},
+        ),
     log:
         f"{LOGS}/signers/{{signer}}/{{video}}/mark.log",
     benchmark:
