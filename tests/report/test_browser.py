@@ -289,8 +289,10 @@ def test_videos_load_when_looked_at(site: dict[str, Path], opened: Callable[[Pat
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_it_fits_the_window(site: dict[str, Path], opened: Callable[[Path], Chrome], width: int) -> None:
-    for page in (site["single"], site["many"], site["many"].with_suffix("") / "ben--hello.html"):
+def test_it_fits_the_window(
+    site: dict[str, Path], comparison: Path, opened: Callable[[Path], Chrome], width: int
+) -> None:
+    for page in (site["single"], site["many"], site["many"].with_suffix("") / "ben--hello.html", comparison):
         browser = opened(page)
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
