@@ -168,7 +168,7 @@ def column(
     estimates = [estimate(list(clips.values())) for clips in values]
     bests: list[int | None] = [None] * len(values)
     differences: list[Difference | None] = [None] * len(values)
-    p, reach = [math.nan] * len(values), math.nan
+    p, reaches = [math.nan] * len(values), list[float]()
     for group in dict.fromkeys(groups or [""]):
         members = [number for number in range(len(values)) if not groups or groups[number] == group]
         best = _best([number for number in members if estimates[number].n], estimates, definition)
@@ -180,13 +180,13 @@ def column(
         for number, adjusted in zip(members, holm([d.p if d else math.nan for d in found]), strict=True):
             p[number] = adjusted
         tested = [smallest_p(d) for d in found if d and not math.isnan(d.p)]
-        reach = min([len(tested) * min(tested), *([] if math.isnan(reach) else [reach])]) if tested else reach
+        reaches += [len(tested) * min(tested)] if tested else []
     cells = []
     for number, (e, d, best) in enumerate(zip(estimates, differences, bests, strict=True)):
         corrected = Difference(d.mean, d.low, d.high, p[number], d.n, d.paired) if d else None
         is_best = best is not None and e.mean == estimates[best].mean
         cells.append(Cell(e, is_best, corrected, frames[number] if frames else 0))
-    return Column(metric, definition, network, cells, reach)
+    return Column(metric, definition, network, cells, min(reaches, default=math.nan))
 
 
 def _best(defined: Sequence[int], estimates: Sequence[Estimate], definition: MetricDefinition) -> int | None:
