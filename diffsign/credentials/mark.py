@@ -20,7 +20,7 @@ from diffsign.errors import DiffSignError
 from diffsign.files import atomic, temporary_beside
 from diffsign.progress import track
 from diffsign.records.clip import iter_clip, probe_clip, write_clip
-from diffsign.records.conditioning import load_conditioning
+from diffsign.records.conditioning import load_description
 from diffsign.records.ffmpeg import REPRODUCIBLE, compiled, options, why_it_ended
 from diffsign.records.manifest import load_manifest
 
@@ -114,7 +114,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: CredentialsSettings, *, thre
         inputs.video,
         inputs.signer,
         load_manifest(inputs.manifest),
-        load_conditioning(inputs.conditioning),
+        load_description(inputs.conditioning),
         inputs.motion,
         inputs.generation,
         inputs.consent,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffsign import __version__
-from diffsign.records.conditioning import Conditioning
+from diffsign.records.conditioning import Description
 from diffsign.records.ffmpeg import ffmpeg_version
 from diffsign.records.manifest import Located, Manifest
 
@@ -62,7 +62,7 @@ def statement(
     video: str,
     signer: str,
     manifest: Manifest,
-    conditioning: Conditioning,
+    conditioning: Description,
     motion: Path | None,
     generation: dict[str, Any],
     consent: str | None,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from diffsign.errors import DiffSignError, explain_validation
 from diffsign.records.tensors import checksum_of, load_tensors, save_tensors
@@ -67,6 +67,14 @@ class Conditioning:
         if self.image_embeds is None:
             return "text"
         return "multimodal" if self.worded else "image"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a conditioning says of the signer: the words that were encoded, and the reference pictures' file names."""
+
+    prompt: str
+    images: tuple[str, ...]
 
 
 _TENSORS = (
@@ -132,7 +140,29 @@ def _check_tensors(tensors: Mapping[str, torch.Tensor], where: str) -> None:
 
 def load_conditioning(path: str | Path) -> Conditioning:
     """Read what :func:`save_conditioning` wrote; raises :class:`DiffSignError` on any other file."""
-    tensors, metadata = load_tensors(path, "conditioning file")
+    tensors, words = _read(path, "pt")
+    _check_tensors(tensors, f"conditioning file '{path}'")
+    return Conditioning(
+        family=words.family,
+        prompt=words.prompt,
+        negative=words.negative,
+        worded=words.worded,
+        images=tuple(words.images),
+        regions=tuple(words.regions),
+        loras=tuple(words.loras),
+        **tensors,
+    )
+
+
+def load_description(path: str | Path) -> Description:
+    """Read what a conditioning says of the signer, without importing PyTorch; raises as :func:`load_conditioning`."""
+    _, words = _read(path, "numpy")
+    return Description(words.prompt, tuple(words.images))
+
+
+def _read(path: str | Path, framework: Literal["pt", "numpy"]) -> tuple[dict[str, Any], Any]:
+    """Return tensors and words of a conditioning whose checksum is right."""
+    tensors, metadata = load_tensors(path, "conditioning file", framework)
     where = f"conditioning file '{path}'"
     if metadata.get("format") != FORMAT:
         raise DiffSignError(f"'{path}' holds no conditioning of a signer; make it with diffsign encode.")
@@ -145,17 +175,7 @@ def load_conditioning(path: str | Path) -> Conditioning:
     if checksum != checksum_of(tensors, metadata.get("signer", "")) and (checksum or int(metadata["version"]) > 2):
         raise DiffSignError(f"{where} is damaged: its checksum does not match; run diffsign encode again.")
     words = _read_words(metadata.get("signer", ""), where)
-    _check_tensors(tensors, where)
     for lora in words.loras:
         if not Path(lora.path).is_file():
             raise DiffSignError(f"'{path}' names the LoRA '{lora.path}', which is gone; run diffsign encode again.")
-    return Conditioning(
-        family=words.family,
-        prompt=words.prompt,
-        negative=words.negative,
-        worded=words.worded,
-        images=tuple(words.images),
-        regions=tuple(words.regions),
-        loras=tuple(words.loras),
-        **tensors,
-    )
+    return tensors, words

@@ -9,7 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, require_file
@@ -36,8 +39,10 @@ def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], metadata
         stream.write(memoryview(content)[8 + length :])
 
 
-def load_tensors(path: str | Path, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a file.
+def load_tensors(
+    path: str | Path, what: str, framework: Literal["pt", "numpy"] = "pt"
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tensors and the metadata of a file; with ``numpy`` as arrays, without importing PyTorch.
 
     Raises:
         DiffSignError: if it is missing, damaged or no safetensors; ``what`` says what it should be.
@@ -46,18 +51,19 @@ def load_tensors(path: str | Path, what: str) -> tuple[dict[str, torch.Tensor], 
 
     path = require_file(path, what)
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework=framework) as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     # A damaged header ends in SafetensorError, OSError, UnicodeError, OverflowError, ….
     except Exception as error:
         raise DiffSignError(f"{what} '{path}' cannot be read as safetensors ({error}); make it again.") from error
 
 
-def checksum_of(tensors: Mapping[str, torch.Tensor], words: str) -> str:
-    """Return the SHA-256 of tensors and of the words that belong to them."""
+def checksum_of(tensors: Mapping[str, torch.Tensor | npt.NDArray[Any]], words: str) -> str:
+    """Return the SHA-256 of tensors, or the same as arrays, and of the words that belong to them."""
     digest = hashlib.sha256(words.encode())
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
+        tensor = tensors[name]
+        array = tensor if isinstance(tensor, np.ndarray) else tensor.contiguous().numpy()
+        digest.update(f"{name} torch.{array.dtype} {tuple(array.shape)}\n".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()

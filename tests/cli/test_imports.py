@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from diffsign import cli
+from diffsign.records.conditioning import Conditioning, Description, load_description, save_conditioning
 
 #: Packages that take long to import.
 SLOW = {"torch", "transformers", "diffusers", "accelerate", "torchmetrics", "pandas", "matplotlib", "mediapipe", "bpy"}
@@ -63,6 +65,16 @@ def test_help_and_light_stages_import_little():
 def test_a_stage_imports_what_it_uses(stage, needed):
     (brought,) = slow_imports(f"import diffsign.{stage}")
     assert needed <= brought <= needed | {"numpy", "cv2"}
+
+
+def test_what_a_conditioning_says_is_read_without_torch(tmp_path):
+    embeds = torch.zeros(1, 2, 3)
+    signer = Conditioning("demo", "a woman", "", True, ("a.png",), embeds, embeds + 1)
+    save_conditioning(tmp_path / "c.safetensors", signer)
+    read = "from diffsign.records.conditioning import load_description"
+    (brought,) = slow_imports(f"{read}; load_description({str(tmp_path / 'c.safetensors')!r})")
+    assert brought == {"numpy"}
+    assert load_description(tmp_path / "c.safetensors") == Description("a woman", ("a.png",))
 
 
 def test_networks_come_without_a_compiler_until_it_is_asked_for():
