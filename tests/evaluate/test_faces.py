@@ -166,6 +166,25 @@ def test_dlib_finds_rendered_faces_and_tells_them_apart() -> None:
     )
 
 
+@needs_dlib
+def test_a_result_that_is_the_source_is_recognised_and_another_person_is_not(make_keypoints) -> None:
+    recogniser = DlibRecogniser()
+    clip = read_clip(DEMO / "source.mp4")[0][[0, 20]]
+    keypoints = make_keypoints(frames=2)
+    unseen = keypoints.with_points(0 * keypoints.points, width=512, height=512)  # the whole picture is searched
+    other, reference = picture("reference-2.png"), picture("reference.png")
+    values = {}
+    for name, result in (("same", clip), ("other", np.stack([other, other[:, ::-1]]))):
+        faces = Faces(recogniser, {"source": unseen, "result": unseen}, most=2)
+        faces.add({"source": clip, "result": result})
+        metrics = anonymity(recogniser, faces, [reference], [other])
+        values[name] = {key: metric.value for key, metric in metrics.items()}
+    assert values["same"]["face_identified"] == 1 and values["other"]["face_identified"] == 0
+    assert values["same"]["face_distance_source"] < values["same"]["face_distance_others"]
+    assert values["other"]["face_distance_source"] > 1.5 * values["other"]["face_distance_same"]
+    assert values["other"]["face_matched"] == 1, "rendered people are all one to its threshold, as docs/metrics.md says"
+
+
 class Small(nn.Module):
     """A network in ArcFace's layout: convolution, normalisation, PReLU, linear."""
 
