@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from fit import true_points
+from scipy.spatial.distance import cdist
 from scipy.stats import beta
 from tables import replace_between
 
@@ -100,25 +101,30 @@ def stretches(person: str, clip: str, keypoints: Keypoints, seconds: float, *, h
         return [Stretch(person, clip, n, statistics(t, keypoints.fps, held=held)) for n, t in enumerate(cut)]
 
 
+def _scaled(stretches: list[Stretch]) -> np.ndarray:
+    """Return the statistics (S, N) in standard deviations from their mean, 0 where they do not differ."""
+    values = np.stack([stretch.values for stretch in stretches])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a statistic that no stretch has
+        middle, spread = np.nanmean(values, 0), np.nanstd(values, 0)
+    differs = spread > SAME
+    return np.nan_to_num(np.where(differs, (values - middle) / np.where(differs, spread, 1), 0))
+
+
 def told(gallery: list[Stretch], probes: list[Stretch]) -> tuple[int, int]:
-    """Return how many probes are nearest to a stretch of their own person, and how many probes there are."""
+    """Return how many probes are nearest to a stretch of their own person, and how many probes there are.
+
+    Both are scaled by themselves: whoever compares sources with results knows that all results differ in one way.
+    """
     people = {stretch.person for stretch in gallery}
     apart = all(len({s.clip for s in gallery if s.person == person}) > 1 for person in people)
-    values = np.stack([stretch.values for stretch in gallery])
-    middle, spread = np.nanmean(values, 0), np.nanstd(values, 0)
-    kept = np.isfinite(middle) & (spread > SAME)
-
-    def scaled(stretch: Stretch) -> np.ndarray:
-        return np.nan_to_num(((stretch.values - middle) / np.where(kept, spread, 1))[kept])
-
-    known = [(stretch, scaled(stretch)) for stretch in gallery]
+    distances = cdist(_scaled(probes), _scaled(gallery))
     right = 0
-    for probe in probes:
-        own = scaled(probe)
+    for probe, row in zip(probes, distances, strict=True):
         others = [
-            (np.linalg.norm(values - own), stretch.person)
-            for stretch, values in known
-            if stretch.clip != probe.clip or (not apart and stretch.number != probe.number)
+            (distance, known.person)
+            for distance, known in zip(row, gallery, strict=True)
+            if known.clip != probe.clip or (not apart and known.number != probe.number)
         ]
         right += min(others)[1] == probe.person
     return right, len(probes)
