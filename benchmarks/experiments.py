@@ -2,8 +2,8 @@
 
     python benchmarks/experiments.py --page docs/experiments.md
 
-Reads ``compare/compare.csv`` of ``results/experiments`` and of ``results/clips/experiments``, which are made by the
-commands that docs/experiments.md names.
+Reads ``compare/compare.csv`` of ``results/experiments`` and of ``results/clips``, which are made by the commands
+that docs/experiments.md names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = {
     "reference_similarity": "like the reference ↑",
 }
 #: Tables of the page, by the mark between which each stands: folder of results, and whether intervals are shown.
-TABLES = {"one clip": ("results/experiments", False), "eight clips": ("results/clips/experiments", True)}
+TABLES = {"one clip": ("results/experiments", False), "eight clips": ("results/clips", True)}
 
 
 def cell(row: dict[str, str] | None, *, interval: bool) -> str:
