@@ -447,4 +447,10 @@ def load_project(values: dict[str, Any], where: str = "config") -> Project:
     videos = load_videos(config)
     if config.shard is not None:
         videos = {name: videos[name] for name in _slices([*videos], config.shard_size)[config.shard]}
+    for name in videos if config.videos_from else ():
+        if not Path(f"{config.videos_from}/videos/{name}").is_dir():
+            raise DiffSignError(
+                f"videos_from: '{config.videos_from}' has nothing of the video '{name}'; run the config whose results "
+                "these are first (snakemake videos), or leave videos_from out."
+            )
     return Project(config, videos, load_signers(config))

@@ -61,7 +61,11 @@ def test_frames_are_of_the_whole_clip(project):
     assert project(frames=[1]).selected == {"a": [1], "b": [3, 9]}
 
 
-def test_videos_of_another_run_are_taken_from_there(project):
+def test_videos_of_another_run_are_taken_from_there(project, tmp_path):
+    (tmp_path / "results/experiments/source/videos/a").mkdir(parents=True)
+    with pytest.raises(DiffSignError, match="'results/experiments/source' has nothing of the video 'b'"):
+        project(videos_from="results/experiments/source")
+    (tmp_path / "results/experiments/source/videos/b").mkdir()
     loaded = project(videos_from="results/experiments/source")
     assert loaded.selected == {"a": [], "b": [3, 9]} and list(loaded.clips) == ["a", "b"]
     assert loaded.whole == "results/experiments/source/videos/{video}"
