@@ -91,12 +91,33 @@ def _remove_abandoned(pattern: str) -> None:
     """Remove temporary files and folders that nobody holds any more: what a killed run has left."""
     for name in glob.glob(pattern):  # noqa: PTH207 - a pattern with an absolute, escaped folder
         with suppress(OSError):
-            descriptor = os.open(name, os.O_RDONLY)
+            # Network file systems lock only what is open for writing.
+            descriptor = os.open(name, os.O_RDONLY if Path(name).is_dir() else os.O_RDWR)
             try:
                 if _lock(descriptor):
                     shutil.rmtree(name) if Path(name).is_dir() else Path(name).unlink()
             finally:
                 os.close(descriptor)
+
+
+def _created(path: Path, folder: bool = False) -> int | None:
+    """Make and lock an empty file or folder; return its descriptor, or None if the name is taken."""
+    try:
+        if folder:
+            path.mkdir(mode=0o700)
+        else:
+            path.touch(exist_ok=False)
+    except FileExistsError:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    _lock(descriptor)
+    if path.exists():  # nobody took it for abandoned before it was locked
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 @contextmanager
@@ -108,22 +129,21 @@ def temporary_beside(path: Path) -> Generator[Path, None, None]:
     """
     start, end = f".{path.stem[:40]}.{_MARK}", path.suffix
     _remove_abandoned(f"{glob.escape(str(path.absolute().parent / start))}*{glob.escape(end)}")
-    while True:
-        temporary = path.parent / f"{start}{secrets.token_hex(4)}{end}"
-        try:
-            with _naming_what_forbids(path):
-                descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            continue
-        _lock(descriptor)
-        if temporary.exists():  # nobody took it for abandoned before it was locked
-            break
-        os.close(descriptor)
+    temporary, descriptor = None, None
     try:
+        while descriptor is None:
+            temporary = path.parent / f"{start}{secrets.token_hex(4)}{end}"
+            with _naming_what_forbids(path):
+                descriptor = _created(temporary)
+        assert temporary is not None
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
-        os.close(descriptor)
+        # Its name was known before it was made, so that an exit at any time finds it.
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -160,18 +180,18 @@ def scratch(purpose: str) -> Generator[Path, None, None]:
     start = f"{_MARK}{purpose}-"
     _remove_abandoned(f"{glob.escape(str(place / start))}*")
     with naming_a_full_disk(place, "make room, or set TMPDIR to a folder on a larger disk"):
-        while True:
-            folder = Path(tempfile.mkdtemp(prefix=start, dir=place))
-            descriptor = os.open(folder, os.O_RDONLY)
-            _lock(descriptor)
-            if folder.exists():  # nobody took it for abandoned before it was locked
-                break
-            os.close(descriptor)
+        folder, descriptor = None, None
         try:
+            while descriptor is None:
+                folder = place / f"{start}{secrets.token_hex(4)}"
+                descriptor = _created(folder, folder=True)
+            assert folder is not None
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(descriptor)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def require_file(path: str | Path, what: str) -> Path:

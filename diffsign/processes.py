@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
+
+from diffsign.errors import TryAgainError
 
 #: How often a process is asked to end, and how many seconds it has for cleaning up each time.
 ATTEMPTS, PATIENCE = 3, 5.0
@@ -25,26 +30,64 @@ def dies_with_parent() -> Callable[[], None]:
 
     Elsewhere than on Linux it does nothing.
     """
-    parent = os.getpid()
+    return functools.partial(die_with_parent, os.getpid())
 
-    def prepare() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-            if os.getppid() != parent:  # it was killed between fork and here
-                os._exit(1)
 
-    return prepare
+def die_with_parent(parent: int) -> None:
+    """Have Linux kill this process as soon as the thread that forked it is gone; ``parent`` is its process."""
+    if _LIBC is not None:
+        _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed between fork and here
+            os._exit(1)
+
+
+#: Programs that were started and may still run.
+_started: weakref.WeakSet[subprocess.Popen[Any]] = weakref.WeakSet()
+#: Programs that are being started just now, and the signals that came meanwhile.
+_starting: list[Sequence[str]] = []
+_postponed: list[int] = []
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`."""
-    return subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
+    """Start a program that dies with this process; ``options`` are those of :class:`subprocess.Popen`.
+
+    A signal that comes while it starts waits until the program is known: one that nobody knows would go on writing
+    after its files were removed.
+    """
+    _starting.append(command)
+    try:
+        process = subprocess.Popen(command, preexec_fn=dies_with_parent(), **options)
+        _started.add(process)
+    finally:
+        _starting.remove(command)
+        while _postponed and not _starting:
+            os.kill(os.getpid(), _postponed.pop())
+    return process
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that dies with this process, without input; return its status, output and stderr as bytes."""
-    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
-    return subprocess.run(command, preexec_fn=dies_with_parent(), **(streams | options))  # pyright: ignore[reportUnknownVariableType]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start(command, **(streams | options)) as process:
+        try:
+            output, complaints = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, complaints)
+
+
+def require_unhurt(name: str, status: int) -> None:
+    """Raise if a program ended by a signal (its status is below zero).
+
+    Raises:
+        TryAgainError: that it was killed, by which signal, and what kills programs.
+    """
+    if status < 0:
+        raise TryAgainError(
+            f"{name} was killed by signal {-status}, as schedulers and systems without memory do; run the command "
+            "again, and give it more memory or time if that happens again."
+        )
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
@@ -58,6 +101,12 @@ _attempts = itertools.count(1)
 
 
 def _end(number: int, _: FrameType | None) -> None:
+    if _starting:
+        _postponed.append(number)
+        return
+    for process in list(_started):
+        with suppress(OSError):
+            process.kill()
     # A library may swallow the exit (a finaliser or a callback from C does), so it is asked for again, and at last
     # the process ends without cleaning up, which the next run does: a scheduler has no more patience either.
     if next(_attempts) > ATTEMPTS:

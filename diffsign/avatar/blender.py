@@ -98,12 +98,12 @@ class BlenderProcess:
             elif kind:
                 self.output.append(f"{kind} {rest}".strip())
         status = self.process.wait()
+        processes.require_unhurt(f"Blender ({self.name}, after frame {self.done})", status)
         if status:
             reason = self.problem or (self.output[-1] if self.output else "it said nothing")
-            how = f"was killed by signal {-status}" if status < 0 else f"stopped with status {status}"
             raise DiffSignError(
-                f"Blender ({self.name}) {how} after frame {self.done}: {reason}. Check that it runs here "
-                "(pip install bpy, or give the path of an installed Blender), or try another engine."
+                f"Blender ({self.name}) stopped with status {status} after frame {self.done}: {reason}. Check that "
+                "it runs here (pip install bpy, or give the path of an installed Blender), or try another engine."
             )
         return None
 

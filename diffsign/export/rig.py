@@ -45,6 +45,7 @@ def write_rig(motion: Motion, body: Body, settings: RenderSettings, out: Path) -
             blender_command(settings.blender, command, str(folder), str(out.absolute())),
             env=os.environ | {"TMPDIR": str(folder)},
         )
+    processes.require_unhurt(f"Blender ({settings.blender or 'the bpy package'})", done.returncode)
     if done.returncode or not out.stat().st_size:
         lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("problem ")]
         reason = lines[-1].removeprefix("problem ") if lines else f"it stopped with status {done.returncode}"

@@ -30,7 +30,7 @@ from diffsign.records.ffmpeg import (
     VIEWING,
     ffmpeg_command,
     first_complaint,
-    why_it_ended,
+    require_unhurt,
 )
 from diffsign.records.placement import Placement, save_placement
 
@@ -111,7 +111,8 @@ def _run(command: list[str], total: int | None) -> tuple[int, str]:
         complaints.seek(0)
         text = complaints.read().decode(errors="replace")
     if status:
-        raise _DecodingError(first_complaint(text) if status > 0 else why_it_ended(status, text))
+        require_unhurt(status)
+        raise _DecodingError(first_complaint(text))
     return frames, text
 
 

@@ -39,6 +39,7 @@ from diffsign.records.ffmpeg import (
     ffmpeg_version,
     first_complaint,
     options,
+    require_unhurt,
     why_it_ended,
 )
 from diffsign.records.matroska import find_damage
@@ -141,7 +142,8 @@ def _frames(path: Path, pixels: str, size: int) -> Iterator[bytes]:
         complaints.seek(0)
         text = complaints.read()
     if status or text or frame:
-        raise _damaged(path, first_complaint(text) if text else why_it_ended(status, text))
+        require_unhurt(status)
+        raise _damaged(path, first_complaint(text))
 
 
 def iter_clip(path: str | Path, depth: bool = False) -> Iterator[NDArray[Any]]:

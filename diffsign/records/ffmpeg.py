@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ LOCAL_FILE = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slicecrc", "1", "-slices", "4")
 #: H.264 to look at. x264 writes other bytes for other numbers of threads, hence one.
 VIEWING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-threads", "1", "-movflags", "+faststart")
+#: Status of an ffmpeg that a signal has ended and that had time to say so.
+_ENDED_BY_SIGNAL = 255
 #: No encoder versions and no dates, so that the same frames give the same file.
 REPRODUCIBLE = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
 
@@ -103,8 +106,16 @@ def last_complaint(stderr: bytes | str | None) -> str:
     return lines[-1].split("] ", 1)[-1].rstrip(".") if lines else "no message"
 
 
+def require_unhurt(status: int) -> None:
+    """Raise :class:`~diffsign.errors.TryAgainError` if ffmpeg ended by a signal, of which its files are innocent."""
+    processes.require_unhurt("ffmpeg", -signal.SIGTERM if status == _ENDED_BY_SIGNAL else status)
+
+
 def why_it_ended(status: int, stderr: bytes | str | None) -> str:
-    """Return why ffmpeg failed: its complaint, or the signal that killed it."""
-    if status < 0:
-        return f"ffmpeg was killed by signal {-status}; is there enough memory?"
+    """Return why ffmpeg failed: its complaint.
+
+    Raises:
+        TryAgainError: if it was killed.
+    """
+    require_unhurt(status)
     return last_complaint(stderr)

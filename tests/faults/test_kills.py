@@ -22,8 +22,9 @@ import numpy as np
 import psutil
 import pytest
 
-from diffsign.records.clip import write_clip
-from diffsign.records.ffmpeg import ffmpeg_command
+from diffsign.errors import TryAgainError
+from diffsign.records.clip import ClipWriter, write_clip
+from diffsign.records.ffmpeg import ffmpeg_command, why_it_ended
 from diffsign.records.keypoints import COUNT, Keypoints, save_keypoints
 
 #: How many kills there are, over all commands.
@@ -98,11 +99,62 @@ def _programs_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def _leftovers(folder: Path) -> set[Path]:
+    """Return temporary files in the folders of outputs and of temporary files."""
+    return {*(folder / "out").glob(".*"), *(folder / "tmp").iterdir()}
+
+
 def _wait_until_gone(folder: Path) -> None:
     end = time.monotonic() + 5
     while (left := _programs_of(folder)) and time.monotonic() < end:
         time.sleep(0.02)
     assert not left, [process.cmdline() for process in left]
+
+
+#: A program that writes a file after its parent was told to end, in the moment in which it was started.
+LATE = """
+import atexit, os, signal, subprocess, sys, time
+from pathlib import Path
+from diffsign import processes
+from diffsign.files import atomic
+
+class Popen(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+subprocess.Popen = Popen
+processes.end_cleanly_on_signals()
+atexit.register(time.sleep, 0.5)  # as long as large libraries take to end
+with atomic(Path(sys.argv[1])) as temporary:
+    processes.start(["sh", "-c", 'sleep 0.2; echo late > "$0"', str(temporary)])
+    time.sleep(5)
+"""
+
+
+def test_a_program_that_just_starts_ends_with_its_parent(tmp_path: Path) -> None:
+    """The program was not known yet when the signal came, and made its file again after that was removed."""
+    done = subprocess.run([sys.executable, "-c", LATE, str(tmp_path / "a.mkv")], check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_is_killed_is_no_mistake_of_the_file(tmp_path: Path) -> None:
+    frame = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(TryAgainError, match="ffmpeg was killed by signal 9"):  # noqa: SIM117 - of the inner block
+        with ClipWriter(tmp_path / "a.mkv", 16, 16, 24) as writer:
+            writer.write(frame)
+            writer._process.kill()
+            writer._process.wait()
+            writer.write(frame)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [-9, 255])
+def test_statuses_of_an_ffmpeg_that_was_told_to_end(status: int) -> None:
+    with pytest.raises(TryAgainError):
+        why_it_ended(status, b"")
+    assert why_it_ended(1, b"Invalid data\n") == "Invalid data"
 
 
 @pytest.mark.parametrize("command", [ingest, join, clean, canny])
@@ -117,6 +169,7 @@ def test_killed_commands_leave_nothing(command, tmp_path: Path) -> None:
         for path in made.outputs:
             path.unlink(missing_ok=True)
         how = signal.SIGKILL if number % 2 == 0 else signal.SIGTERM
+        before = _leftovers(tmp_path)
         process = made.start(tmp_path)
         # Most of a short command is its start; the work is what is to be disturbed.
         time.sleep(seconds * rng.uniform(0.3, 1.0))
@@ -125,6 +178,8 @@ def test_killed_commands_leave_nothing(command, tmp_path: Path) -> None:
         _wait_until_gone(tmp_path)
         for path in made.outputs:
             assert not path.exists() or path.read_bytes() == whole[path], f"{path} is wrong after {how!r}"
+        if how is signal.SIGTERM:
+            assert _leftovers(tmp_path) <= before, f"it left files after {how!r}"
     made.finish(tmp_path)
     assert {path: path.read_bytes() for path in made.outputs} == whole
     assert sorted((tmp_path / "out").iterdir()) == sorted(made.outputs)
