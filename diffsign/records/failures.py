@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diffsign.errors import explain_validation
-from diffsign.files import atomic, require_file
+from diffsign.records.json_record import load_record, save_record
 
-#: What the command line writes before a mistake that the user can mend.
-MISTAKE = "Error: "
+FORMAT, VERSION = "diffsign-failures", 1
 
 
 class Failure(BaseModel):
@@ -38,15 +36,12 @@ class Failure(BaseModel):
 class _Failures(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["diffsign-failures"] = "diffsign-failures"
-    version: Literal[1] = 1
     failures: list[Failure]
 
 
 def save_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Write failures as JSON."""
-    with atomic(path) as temporary:
-        temporary.write_text(_Failures(failures=list(failures)).model_dump_json(indent=1), encoding="utf-8")
+    """Write failures as JSON (format ``diffsign-failures``)."""
+    save_record(path, FORMAT, VERSION, _Failures(failures=list(failures)).model_dump(mode="json"), indent=1)
 
 
 def load_failures(path: Path) -> list[Failure]:
@@ -55,23 +50,34 @@ def load_failures(path: Path) -> list[Failure]:
     Raises:
         DiffSignError: if the file is not there or is something else.
     """
+    values, _ = load_record(path, FORMAT, VERSION, "list of failures")
     try:
-        return _Failures.model_validate_json(require_file(path, "list of failures").read_bytes()).failures
+        return _Failures.model_validate(values).failures
     except ValidationError as error:
         raise explain_validation(error, f"list of failures '{path}'") from error
 
 
+#: What the command line writes before the reason for which it ends: a mistake that the user can mend, or another one.
+MISTAKE, FAILED = "Error: ", "Failed: "
+
+
 def last_line(log: Path) -> str:
-    """Return the last line of a log that says something: the error, if it ends in one."""
+    """Return what a log says last: the reason for which the command ended, or where it was when it was killed."""
     try:
         lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         return ""
     said = [line for line in lines if line]
-    errors = [line for line in said if line.startswith(MISTAKE)]
-    return (errors or said or [""])[-1]
+    reasons = [line for line in said if line.startswith((MISTAKE, FAILED))]
+    return (reasons or said or [""])[-1]
 
 
-def is_mistake(log: Path) -> bool:
-    """Tell whether a log ends in a mistake that only the user can mend, so that trying again is of no use."""
-    return last_line(log).startswith(MISTAKE)
+def is_mistake(log: Path, since: float = 0.0) -> bool:
+    """Tell whether a log, if it was written after ``since`` (seconds of the epoch), ends in a mistake of the user's.
+
+    Trying again is of no use then.
+    """
+    try:
+        return log.stat().st_mtime >= since and last_line(log).startswith(MISTAKE)
+    except OSError:
+        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,15 @@ def summarise_failed_run(workflow: Any, project: Project) -> None:
 
 
 def retry_no_mistakes() -> None:
-    """Keep Snakemake from trying again what ended in a mistake of the user's; it knows no condition for retries."""
+    """Keep Snakemake from trying again what ended in a mistake of the user's; it knows no condition for retries.
+
+    A log of an earlier run says nothing of this one's job, which may have been killed before it began.
+    """
     from snakemake.jobs import Job
 
+    begun = time.time()
+
     def restart_times(job: Any) -> int:
-        return 0 if any(is_mistake(Path(log)) for log in job.log) else job.rule.restart_times
+        return 0 if any(is_mistake(Path(log), begun) for log in job.log) else job.rule.restart_times
 
     Job.restart_times = property(restart_times)  # type: ignore[method-assign]

@@ -70,3 +70,7 @@ def test_what_a_log_says_last(tmp_path):
     assert not is_mistake(log)
     log.write_bytes(b"reading\xff\nKilled\n")
     assert last_line(log) == "Killed" and not is_mistake(log)
+    log.write_text("Error: the video is empty.\nFailed: 1 failed; it was killed.\n")
+    assert last_line(log).startswith("Failed: ") and not is_mistake(log)
+    log.write_text("Error: the video is empty.\n")
+    assert is_mistake(log, log.stat().st_mtime) and not is_mistake(log, log.stat().st_mtime + 1)
