@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic, require_file
+from diffsign.records.json_record import load_record, save_record
 
 FORMAT, VERSION = "diffsign-placement", 1
 
@@ -52,18 +51,13 @@ def _row(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 def save_placement(path: str | Path, placement: Placement) -> None:
     """Write a placement as JSON (format ``diffsign-placement``)."""
-    values = {"format": FORMAT, "version": VERSION, **asdict(placement)}
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    save_record(path, FORMAT, VERSION, asdict(placement))
 
 
 def load_placement(path: str | Path) -> Placement:
     """Read a placement written by :func:`save_placement`; raises :class:`DiffSignError` on any other file."""
-    path = require_file(path, "placement")
+    values, _ = load_record(path, FORMAT, VERSION, "placement of a clip (from `diffsign ingest`)")
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT or values["version"] > VERSION:
-            raise ValueError(f"format {values['format']}, version {values['version']}")
         matrix = np.array(values["to_clip"], dtype=np.float64).reshape(2, 3)
         placement = Placement(
             width=int(values["width"]),
@@ -75,7 +69,7 @@ def load_placement(path: str | Path) -> Placement:
         )
         if not np.isfinite([*matrix.ravel(), placement.fps, placement.start]).all() or placement.fps <= 0:
             raise ValueError("numbers out of range")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise DiffSignError(
             f"'{path}' is no placement of a clip ({error}); remove it and run diffsign ingest again."
         ) from error

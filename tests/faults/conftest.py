@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +15,32 @@ import openpyxl
 import pytest
 import torch
 from PIL import Image
+from pose_format import Pose
+from pose_format.numpy import NumPyPoseBody
+from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
+from pose_format.utils.generic import reduce_holistic
+from pose_format.utils.holistic import holistic_components
+from safetensors.torch import save_file
 
+from diffsign.body.model import load_body
+from diffsign.body.shipped import copy_shipped
 from diffsign.config.schema import read_config
 from diffsign.config.sheets import SignerRow, VideoRow, read_sheet
+from diffsign.detect.openpose import read_folder
+from diffsign.detect.pose_file import read_pose_file
 from diffsign.geometry.camera import Camera
+from diffsign.import_motion.formats import read_parameters
 from diffsign.ingest.source import probe_source
+from diffsign.models.weights import shapes_of
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.conditioning import Conditioning, load_conditioning, save_conditioning
+from diffsign.records.failures import Failure, load_failures, save_failures
 from diffsign.records.keypoints import COUNT, Keypoints, load_keypoints, save_keypoints
 from diffsign.records.manifest import Located, Manifest, load_manifest, save_manifest
 from diffsign.records.metrics import Evaluation, load_metrics, metric, save_metrics
 from diffsign.records.motion import Motion, load_motion, save_motion
 from diffsign.records.picture import read_picture
+from diffsign.records.placement import Placement, load_placement, save_placement
 
 #: How many damaged files are read of each kind: a few in every run of the tests, more by ``DIFFSIGN_FAULTS=7000``.
 READS = int(os.environ.get("DIFFSIGN_FAULTS", "40"))
@@ -50,12 +65,14 @@ class Kind:
         write: makes a whole one.
         read: reads it, or raises.
         exact: damage may not change what is read: it is the same as of the whole file, or refused.
+        share: of the damaged files that other kinds have; less for large files.
     """
 
     name: str
     write: Callable[[Path], object]
     read: Callable[[Path], Any]
     exact: bool = True
+    share: float = 1.0
 
 
 def _keypoints(path: Path) -> None:
@@ -99,6 +116,39 @@ def _picture(path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(path)
 
 
+def _pose(path: Path) -> None:
+    """Write two frames of MediaPipe's reduced points as ``pose-format`` does."""
+    header = PoseHeader(0.2, PoseHeaderDimensions(width=64, height=48, depth=0), holistic_components("XYZC", 10))
+    data = np.random.default_rng(0).uniform(0, 40, (2, 1, header.total_points(), 3))
+    pose = reduce_holistic(Pose(header, NumPyPoseBody(24.0, data, np.ones(data.shape[:3]))))
+    with path.open("wb") as stream:
+        pose.write(stream)
+
+
+def _weights(path: Path) -> None:
+    save_file({"a.weight": torch.rand(4, 3), "a.bias": torch.rand(4)}, path)
+
+
+def _amass(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {"poses": rng.normal(size=(2, 165)), "trans": np.zeros((2, 3)), "betas": np.zeros(16)}
+    np.savez(path, mocap_frame_rate=np.array(24.0), **arrays)
+
+
+def _openpose(path: Path) -> None:
+    sizes = {"pose": 25, "face": 70, "hand_left": 21, "hand_right": 21}
+    person = {f"{name}_keypoints_2d": [1.5] * 3 * size for name, size in sizes.items()}
+    path.write_text(json.dumps({"version": 1.3, "people": [person]}))
+
+
+def _placement(path: Path) -> None:
+    save_placement(path, Placement(64, 48, 24.0, None, 0.5, ((0.5, 0.0, 4.0), (0.0, 0.5, 0.0))))
+
+
+def _failures(path: Path) -> None:
+    save_failures(path, [Failure(video="a", signer="b", stage="fit", log="fit.log", message="Error: no hands.")])
+
+
 SHEET = 'signer\timage\ttext\tseed\na\tx.png\t"a ""tall"" woman\nin red"\t3\n# note\nb\t\ta man\t\n'
 CONFIG = "results: out\ningest: {fps: 24, height: 512}\nvideos: videos.tsv\ngenerate: {batch_size: 4}\n"
 
@@ -112,6 +162,13 @@ KINDS = [
     Kind("conditioning.safetensors", _conditioning, load_conditioning),
     Kind("family.json", _manifest, load_manifest),
     Kind("metrics.json", _metrics, load_metrics),
+    Kind("placement.json", _placement, load_placement),
+    Kind("failures.json", _failures, load_failures),
+    Kind("body.npz", copy_shipped, load_body, exact=False, share=0.02),
+    Kind("a.safetensors", _weights, lambda path: shapes_of(path, "network"), exact=False),
+    Kind("a.pose", _pose, read_pose_file, exact=False),
+    Kind("amass.npz", _amass, read_parameters, exact=False),
+    Kind("a_1_keypoints.json", _openpose, lambda path: read_folder(path.parent), exact=False),
     Kind("color.mkv", _clip, read_clip),
     Kind("depth.mkv", lambda path: _clip(path, depth=True), lambda path: read_clip(path, depth=True)),
     Kind("film.mp4", _clip, probe_source, exact=False),

@@ -73,7 +73,9 @@ def whole(kind, tmp_path: Path) -> tuple[Path, bytes, Any]:
 def test_the_right_answer_or_our_error(kind, whole) -> None:
     path, content, answer = whole
 
-    @hypothesis.settings(hypothesis.settings.get_profile("faults"))
+    usual = hypothesis.settings.get_profile("faults")
+
+    @hypothesis.settings(usual, max_examples=max(1, round(usual.max_examples * kind.share)))
     @hypothesis.given(damage=DAMAGES)
     def read(damage: Damage) -> None:
         path.write_bytes(damage.apply(content))

@@ -8,7 +8,7 @@ is the parameter.
 
 from __future__ import annotations
 
-import zipfile
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +62,13 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
             state = state.get("state_dict", state)
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, AttributeError) as error:
-        raise DiffSignError(f"'{path}' cannot be read as weights: {str(error).splitlines()[0]}.") from error
-    except Exception as error:  # torch raises pickle.UnpicklingError for anything but tensors
+    except pickle.UnpicklingError as error:
         raise DiffSignError(
             f"'{path}' holds more than tensors, which is not loaded; save its state_dict alone (torch.save or .npz)."
         ) from error
+    except Exception as error:  # a damaged archive ends in anything from KeyError to NotImplementedError
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DiffSignError(f"'{path}' cannot be read as weights: {reason}.") from error
     state = {name.removeprefix("vp_model."): value for name, value in state.items()}
     missing = [name for name, size in NEEDED.items() if name not in state or state[name].ndim != size]
     if missing:
