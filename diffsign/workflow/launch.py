@@ -24,6 +24,7 @@ from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER
 from diffsign.records.failures import load_failures
 from diffsign.workflow.layout import CONFIG_FILE, workflow_file
+from diffsign.workflow.warm import warm_commands
 
 LOG, FAILURES = "run.log", "failures.json"
 
@@ -124,11 +125,12 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
     command += ["--keep-going", "--rerun-incomplete", "--printshellcmds", *more]
     (folder / ".snakemake").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="diffsign-") as progress, (folder / LOG).open("w") as log:
+    progress_folder = tempfile.TemporaryDirectory(prefix="diffsign-")
+    with progress_folder as progress, warm_commands() as warm, (folder / LOG).open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {FOLDER: progress},
+            env=os.environ | warm | {FOLDER: progress},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -17,6 +17,7 @@ from typing import Literal
 from diffsign.errors import DiffSignError, TryAgainError
 from diffsign.files import atomic
 from diffsign.records.failures import MISTAKE, Failure, load_failures
+from diffsign.workflow.warm import warm_commands
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def snakemake_command(inputs: Inputs, resources: Resources) -> list[str]:
 def run(inputs: Inputs, outputs: Outputs, resources: Resources) -> str:
     """Make one part of a shard; a clip that fails leaves the others whole.
 
-    The part ``videos`` is done when every other clip is; the part ``signers`` then says what failed.
+    The part ``videos`` is done when every other clip is; the part ``signers`` tries what it lacks once more, and then
+    says what failed.
 
     Raises:
         DiffSignError: if results are missing because of mistakes that the user can mend.
@@ -80,15 +82,14 @@ def run(inputs: Inputs, outputs: Outputs, resources: Resources) -> str:
     listed = outputs.status.parent / "failures.json"
     listed.unlink(missing_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
-    done = subprocess.run(snakemake_command(inputs, resources), env=environment, check=False)
+    with warm_commands() as warm:
+        done = subprocess.run(snakemake_command(inputs, resources), env=environment | warm, check=False)
     failures = load_failures(listed) if listed.exists() else []
     if done.returncode and not failures:
         raise TryAgainError(f"Snakemake ended with status {done.returncode} and did not say what failed.")
-    other = [failure for failure in failures if not failure.message.startswith(MISTAKE)]
-    if other:
-        raise TryAgainError(_said(other))
     if failures and inputs.part == "signers":
-        raise DiffSignError(_said(failures))
+        other = [failure for failure in failures if not failure.message.startswith(MISTAKE)]
+        raise TryAgainError(_said(other)) if other else DiffSignError(_said(failures))
     with atomic(outputs.status) as temporary:
         temporary.write_text(json.dumps({"repairs": inputs.repairs}), encoding="utf-8")
     return f"'{outputs.status}'" + (f"; {_said(failures)}" if failures else "")
