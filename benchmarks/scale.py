@@ -58,12 +58,14 @@ class Plan:
 
     Attributes:
         seconds: on the wall.
+        cpu: seconds of a core.
         megabytes: largest memory of the process.
         jobs: how many it would do.
         said: its output.
     """
 
     seconds: float
+    cpu: float
     megabytes: float
     jobs: int
     said: str
@@ -105,13 +107,14 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def plan(folder: Path, *arguments: str) -> Plan:
     """Time a dry run."""
-    started = time.monotonic()
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
     seconds = time.monotonic() - started
     said = done.stdout + done.stderr
     found = re.search(r"^total +(\d+)$", said, flags=re.M)
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return Plan(seconds, largest, int(found[1]) if found else 0, said)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Plan(seconds, cpu, after.ru_maxrss / 1024, int(found[1]) if found else 0, said)
 
 
 def finish(folder: Path, *arguments: str) -> None:
@@ -134,7 +137,7 @@ def main() -> None:
     parser.add_argument("--config", nargs="*", default=[], help="keys of the config, KEY=VALUE")
     options = parser.parse_args()
     more = ["--config", *options.config] if options.config else []
-    say("clips  signers  what      jobs    seconds  MB (largest so far)")
+    say("clips  signers  what      jobs    seconds  of a core  MB (largest so far)")
     for clips in options.clips:
         with project(clips, options.signers) as folder:
             if options.two:
@@ -145,7 +148,7 @@ def main() -> None:
                 done["finished"] = plan(folder, *more)
             for what, took in done.items():
                 counts = f"{clips:<6} {options.signers:<8} {what:<9} {took.jobs:<7}"
-                say(f"{counts} {took.seconds:<8.1f} {took.megabytes:.0f}")
+                say(f"{counts} {took.seconds:<8.1f} {took.cpu:<10.1f} {took.megabytes:.0f}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+{gather}
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
@@ -44,6 +44,10 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSoc
 RealMemory=16000 Gres=gpu:fake:2 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
 """
+
+GATHER = "JobAcctGatherType=jobacct_gather/none"
+#: Memory is looked at every second, and a job that takes more than it asked for is killed.
+ENFORCE = "JobAcctGatherType=jobacct_gather/linux\nJobAcctGatherFrequency=task=1\nJobAcctGatherParams=OverMemoryKill"
 
 GRES_CONF = """\
 AutoDetect=off
@@ -64,8 +68,9 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def slurm() -> Iterator[None]:
+def slurm(memory_is_enforced: bool = False) -> Iterator[None]:
     """Start the daemons, wait until the node is idle, and stop them at the end."""
+    gather = ENFORCE if memory_is_enforced else GATHER
     host = socket.gethostname().split(".")[0]
     folder = Path(tempfile.mkdtemp(prefix="slurm"))
     for name in ("ctld", "d"):
@@ -73,7 +78,7 @@ def slurm() -> Iterator[None]:
     ETC.mkdir(exist_ok=True)
     links = []
     for name, text in (("slurm.conf", SLURM_CONF), ("gres.conf", GRES_CONF)):
-        (folder / name).write_text(text.format(host=host, folder=folder))
+        (folder / name).write_text(text.format(host=host, folder=folder, gather=gather))
         (ETC / name).symlink_to(folder / name)
         links.append(ETC / name)
     try:
