@@ -29,8 +29,8 @@ rule render:
         "../envs/blender.yaml"
     threads: OF_ONE_VIDEO
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 60),
+        mem_mb=growing(4000),
+        runtime=lasting(60),
     params:
         folder=subpath(output.color, parent=True),
         settings=to_flags(CONFIG.render),
@@ -55,8 +55,8 @@ rule overlay:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=lasting(20),
     shell:
         "python -m diffsign overlay {input.clip:q} {input.color:q} {input.mask:q} {output.overlay:q} > {log:q} 2>&1"
 

@@ -96,6 +96,16 @@ OF_ONE_SIGNER = share(len(SIGNERS))
 OF_ONE_RESULT = share(len(VIDEOS) * len(SIGNERS))
 
 
+def growing(amount):
+    """Return a resource that grows with every attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def lasting(each):
+    """Return the runtime of a step that takes ``each`` minutes for a minute of signing; it grows with every attempt."""
+    return lambda wildcards, attempt: attempt * minutes(video(wildcards), each)
+
+
 def video(wildcards):
     """Return the video of a job."""
     return PROJECT.video(wildcards.video)

@@ -24,8 +24,8 @@ rule control_pose:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=lasting(30),
     params:
         settings=to_flags(CONFIG.control.pose),
     shell:
@@ -48,8 +48,8 @@ rule control_canny:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=lasting(20),
     params:
         settings=to_flags(CONFIG.control.canny),
     shell:
@@ -76,8 +76,8 @@ rule control_depth:
         "../envs/diffusion.yaml"
     threads: OF_ONE_VIDEO if CONFIG.control.depth.source == "dpt" else 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=lasting(60),
     params:
         settings=to_flags(CONFIG.control.depth),
     shell:

@@ -32,8 +32,8 @@ rule experiments_source:
         "../envs/results.yaml"
     threads: workflow.cores or 1
     resources:
-        mem_mb=12000,
-        runtime=1440,
+        mem_mb=growing(12000),
+        runtime=growing(1440),
     params:
         snakefile=workflow.main_snakefile,
         told=lambda wildcards: overrides(CONFIG, "source"),
@@ -100,8 +100,8 @@ rule experiments:
         "../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         runs=[f"{name}={RESULTS}/experiments/{name}" for name in EXPERIMENTS],
         folder=subpath(output.table, parent=True),

@@ -22,8 +22,8 @@ rule export_motion:
         "../envs/blender.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         settings=to_flags(CONFIG.render),
     shell:
@@ -45,8 +45,8 @@ rule export_keypoints:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m diffsign export keypoints {input.keypoints:q} {output.file:q} > {log:q} 2>&1"
 

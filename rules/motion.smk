@@ -30,8 +30,8 @@ rule import_motion:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     params:
         settings=lambda wildcards: video(wildcards).import_motion_flags(),
     shell:
@@ -58,8 +58,8 @@ rule skeleton:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     shell:
         "python -m diffsign control pose {input.motion:q} {output.clip:q} --preview {output.preview:q}"
         " --body {input.body:q} > {log:q} 2>&1"
@@ -77,8 +77,8 @@ rule body:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=growing(6000),
+        runtime=growing(30),
     shell:
         "python -m diffsign body build {output.body:q} > {log:q} 2>&1"
 
@@ -99,8 +99,8 @@ rule fit:
     # One: small matrices are slower with more.
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 60),
+        mem_mb=growing(4000),
+        runtime=lasting(60),
     params:
         settings=to_flags(CONFIG.fit),
     shell:
@@ -123,8 +123,8 @@ rule smooth:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     params:
         settings=to_flags(CONFIG.smooth),
     shell:

@@ -57,8 +57,8 @@ rule evaluate:
         "../envs/results.yaml"
     threads: OF_ONE_RESULT
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=lasting(60),
     params:
         settings=lambda wildcards: signer(wildcards).evaluate_flags(wildcards.video),
     shell:
@@ -92,8 +92,8 @@ rule aggregate:
         "../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         folder=lambda wildcards, output: Path(output.tables[0]).parents[1],
         videos=CONFIG.videos,
@@ -125,8 +125,8 @@ rule compare:
         "../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         results=lambda wildcards, output: Path(output.table).parents[1],
         folder=subpath(output.table, parent=True),
@@ -151,8 +151,8 @@ rule report:
         "../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         results=subpath(output.page, parent=True),
         videos=CONFIG.videos,

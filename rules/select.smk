@@ -59,8 +59,8 @@ rule select:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         whole=subpath(input.clip, parent=True),
         folder=subpath(output.clip, parent=True),

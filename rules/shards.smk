@@ -20,8 +20,8 @@ rule shard_videos:
         "../envs/workflow.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: attempt * minutes(shard(wildcards), 30),
+        mem_mb=growing(8000),
+        runtime=lambda wildcards, attempt: attempt * minutes(shard(wildcards), 60),
     params:
         config=lambda wildcards: repeated("--config", shard(wildcards).changes),
         rows=lambda wildcards: shard(wildcards).rows,
@@ -52,9 +52,9 @@ rule shard_signers:
         "../envs/workflow.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        mem_mb=growing(16000),
         runtime=lambda wildcards, attempt: attempt
-        * minutes(shard(wildcards), 30 * len(SIGNERS)),
+        * minutes(shard(wildcards), 240 * len(SIGNERS)),
         gpu=GPUS,
     params:
         config=lambda wildcards: repeated("--config", shard(wildcards).changes),

@@ -20,8 +20,8 @@ rule fetch:
         "../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=lambda wildcards: PROJECT.family(wildcards.family).fetch_flags(),
     shell:
@@ -43,8 +43,8 @@ rule personalize:
         "../envs/diffusion.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(12000),
+        runtime=growing(240),
         gpu=GPUS,
     params:
         settings=lambda wildcards: subject(wildcards).personalize_flags(),
@@ -69,8 +69,8 @@ rule encode:
         "../envs/diffusion.yaml"
     threads: OF_ONE_SIGNER
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
         gpu=GPUS,
     params:
         signer=lambda wildcards: signer(wildcards).encode_flags(),
@@ -102,8 +102,8 @@ rule generate:
         "../envs/diffusion.yaml"
     threads: OF_ONE_RESULT
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 240),
+        mem_mb=growing(12000),
+        runtime=lasting(240),
         gpu=GPUS,
     params:
         settings=lambda wildcards: signer(wildcards).generate_flags(wildcards.video),
@@ -134,8 +134,8 @@ if not CONFIG.together:
             "../envs/diffusion.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=growing(2000),
+            runtime=lasting(20),
         shell:
             "python -m diffsign join {input.chunks:q} {output.clip:q} --source {input.source:q} > {log:q} 2>&1"
 
@@ -168,8 +168,9 @@ else:
                 "../envs/diffusion.yaml"
             threads: OF_ONE_VIDEO
             resources:
-                mem_mb=lambda wildcards, attempt: 12000 * attempt,
-                runtime=lambda wildcards, attempt: 240 * attempt,
+                mem_mb=growing(12000),
+                runtime=lambda wildcards, attempt, use=use: attempt
+                * minutes(video(wildcards), 240 * len(use.signers)),
                 gpu=GPUS,
             params:
                 settings=lambda wildcards, use=use: use.together_flags(wildcards.video),
@@ -192,8 +193,8 @@ rule certificate:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     shell:
         "python -m diffsign certificate {output.certificate:q} {output.key:q} > {log:q} 2>&1"
 
@@ -222,8 +223,8 @@ rule mark:
         "../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     params:
         settings=lambda wildcards: signer(wildcards).mark_flags(),
     shell:

@@ -29,8 +29,8 @@ rule ingest:
         "../envs/video.yaml"
     threads: OF_ONE_VIDEO
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     params:
         source=lambda wildcards: video(wildcards).row.path,
         stamp=lambda wildcards: video(wildcards).stamp,
@@ -59,8 +59,8 @@ rule detect:
         "../envs/video.yaml"
     threads: OF_ONE_VIDEO
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: attempt * minutes(video(wildcards), 30),
+        mem_mb=growing(3000),
+        runtime=lasting(30),
     params:
         detail=lambda wildcards, input: (
             ["--detail", input.detail] if input.get("detail") else []
@@ -85,8 +85,8 @@ rule say:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         text=lambda wildcards: video(wildcards).row.say,
         settings=lambda wildcards: video(wildcards).say_flags(),
@@ -113,8 +113,8 @@ rule import_pose:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=lasting(20),
     params:
         settings=lambda wildcards: video(wildcards).import_pose_flags(),
     shell:
@@ -136,8 +136,8 @@ rule clean:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=to_flags(CONFIG.clean),
     shell:

@@ -41,3 +41,5 @@ def test_every_rule_is_a_contract(name):
     for part in ('"""', "output:", "log:", "benchmark:", "threads:", "mem_mb=", "runtime=", "conda:", "shell:"):
         assert part in text, f"rule {name} has no {part}"
     assert "{log:q} 2>&1" in text, f"rule {name} does not send both streams to its log"
+    fixed = re.findall(r"(?:mem_mb|runtime)=(?!growing|lasting|lambda wildcards, attempt)\S+", text)
+    assert not fixed, f"rule {name}: {fixed} does not grow with every attempt"
