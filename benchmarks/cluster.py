@@ -12,7 +12,6 @@ killed   Snakemake is killed (`kill -9`) while jobs run; the jobs are cancelled,
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import signal
@@ -128,7 +127,9 @@ def killed(folder: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     console.print(f"killed: {len(running('shard_videos'))} job runs on")
-    subprocess.run(["scancel", "--user", str(os.getuid())], check=True)
+    run = re.search(r"run ID: (\S+)", said(folder))
+    assert run is not None
+    subprocess.run(["scancel", "--name", run[1].rstrip(".")], check=True)
     wait_for(lambda: [] if subprocess.run(["squeue", "-h"], capture_output=True, check=True).stdout else ["none"])
     status = start(folder, "--config", "shard_size=1").wait()
     locked = "Directory cannot be locked" in said(folder) or "LockException" in said(folder)

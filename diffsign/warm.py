@@ -148,15 +148,14 @@ class Server:
             _send(client, _SIZE.pack(_REFUSED))
             client.close()
             return None
-        learned, telling = os.pipe()
+        learned = os.memfd_create("learned")
         parent = os.getpid()
         gc.freeze()  # what is shared stays shared
         pid = os.fork()
         if pid == 0:
             processes.die_with_parent(parent)
-            os.close(learned)
-            return self._become(client, request, streams, telling)
-        for descriptor in (*streams, telling):
+            return self._become(client, request, streams, learned)
+        for descriptor in streams:
             os.close(descriptor)
         job = _Job(client, pid, os.pidfd_open(pid), learned)
         self.jobs.append(job)
@@ -178,6 +177,7 @@ class Server:
             with contextlib.suppress(KeyError):
                 self.selector.unregister(thing)
         with os.fdopen(job.learned) as told:
+            told.seek(0)
             names = told.read().split()
         _send(job.client, _SIZE.pack(os.waitstatus_to_exitcode(status)))
         job.client.close()

@@ -29,6 +29,7 @@ try:
     if sys.argv[1] == "sleep":
         time.sleep(60)
     import colorsys
+    sys.modules.update({f"no.module.{number:060d}": None for number in range(2000)})  # large libraries have as many
     sys.exit(int(sys.argv[1]) if sys.argv[1].isdigit() else 0)
 finally:
     tell()
