@@ -60,8 +60,8 @@ rule experiment:
         "../envs/results.yaml"
     threads: workflow.cores or 1
     resources:
-        mem_mb=12000,
-        runtime=1440,
+        mem_mb=growing(12000),
+        runtime=growing(1440),
     params:
         snakefile=workflow.main_snakefile,
         told=lambda wildcards: overrides(CONFIG, wildcards.experiment),
