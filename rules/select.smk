@@ -1,6 +1,6 @@
 """Some frames of a clip in place of all: the column ``frames`` of the sheet of videos, or ``frames`` of the config.
 
-In: everything that was made from the whole clip, which has an id of its own (``{video}.whole``) or is another run's
+In: everything that was made from the whole clip, which has an id of its own (``{video}_whole``) or is another run's
 (``videos_from`` of the config). Out: the same files for the frames that are selected. What follows takes them as any other
 video.
 """

@@ -22,8 +22,8 @@ from diffsign.config.sheets import SignerRow, VideoRow
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import picture_files
 
-#: What stands behind a video's id for its whole clip, where frames are selected; no id of a sheet has a dot.
-WHOLE = ".whole"
+#: What stands behind a video's id for its whole clip, where frames are selected.
+WHOLE = "_whole"
 
 
 def repeated(flag: str, values: Iterable[object]) -> list[str]:

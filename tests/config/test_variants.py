@@ -55,7 +55,7 @@ def test_samples_have_successive_seeds_and_share_what_is_encoded(project):
 
 def test_frames_are_of_the_whole_clip(project):
     loaded = project()
-    assert loaded.selected == {"b": [3, 9]} and list(loaded.clips) == ["a", "b", "b.whole"]
+    assert loaded.selected == {"b": [3, 9]} and list(loaded.clips) == ["a", "b", "b_whole"]
     assert "--frame=3" in loaded.video("b").select_flags()
     assert loaded.whole == "results/videos/{video}_whole"
     assert project(frames=[1]).selected == {"a": [1], "b": [3, 9]}
