@@ -178,7 +178,7 @@ def main() -> None:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="kills-"))
     if not (folder / "config").exists():
         make_project(folder)
-    snakemake(folder, "--notemp", "--quiet", "all", "--rerun-incomplete", "--rerun-triggers", "mtime")
+    snakemake(folder, "--notemp", "--quiet", "all", "--rerun-incomplete")
     steps = list(steps_of(snakemake(folder, "--dry-run", "--forceall", "--printshellcmds")))
     steps = [step for step in steps if not options.rules or step.rule in options.rules]
     console = Console(width=120)

@@ -453,4 +453,11 @@ def load_project(values: dict[str, Any], where: str = "config") -> Project:
                 f"videos_from: '{config.videos_from}' has nothing of the video '{name}'; run the config whose results "
                 "these are first (snakemake videos), or leave videos_from out."
             )
-    return Project(config, videos, load_signers(config))
+    project = Project(config, videos, load_signers(config))
+    for name in () if config.videos_from else project.selected:
+        if f"{name}{WHOLE}" in videos:
+            raise DiffSignError(
+                f"sheet '{config.videos}': of '{name}' some frames are generated, so its whole clip is called "
+                f"'{name}{WHOLE}', as another video is; rename that one."
+            )
+    return project

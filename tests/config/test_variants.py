@@ -15,8 +15,8 @@ def project(tmp_path, monkeypatch):
     for name in ("a.mp4", "x.png"):
         (tmp_path / name).write_bytes(b"not looked at")
 
-    def load(signers=SIGNERS, **config):
-        (tmp_path / "videos.tsv").write_text(VIDEOS)
+    def load(signers=SIGNERS, videos=VIDEOS, **config):
+        (tmp_path / "videos.tsv").write_text(videos)
         (tmp_path / "signers.tsv").write_text(signers)
         return load_project({"videos": "videos.tsv", "signers": "signers.tsv"} | config)
 
@@ -51,6 +51,12 @@ def test_samples_have_successive_seeds_and_share_what_is_encoded(project):
     assert [loaded.signer(name).settings.seed for name in loaded.signers] == [7, 8, 7, 8]
     assert loaded.signer("s-2").conditioning == loaded.signer("s-1").conditioning
     assert loaded.signer("p-1").conditioning != loaded.signer("s-1").conditioning
+
+
+def test_no_video_is_called_as_the_whole_clip_of_another(project):
+    assert "b_whole" in project(videos=VIDEOS + "c\ta.mp4\t\n").clips
+    with pytest.raises(DiffSignError, match=r"'b_whole'.*rename"):
+        project(videos=VIDEOS + "b_whole\ta.mp4\t\n")
 
 
 def test_frames_are_of_the_whole_clip(project):
