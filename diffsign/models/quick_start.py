@@ -20,8 +20,17 @@ from typing import Any
 DECORATORS = ("allow_in_graph", "assume_constant_result", "disable", "disallow_in_graph")
 
 
+class _Frames:
+    """What is asked of ``torch._dynamo.eval_frame``: whether a network is compiled. None is until that is imported."""
+
+    class OptimizedModule:
+        """A compiled network."""
+
+
 class _Compiler(ModuleType):
-    """Stands for ``torch._dynamo`` until anything but a decorator is asked of it; then it is imported after all."""
+    """Stands for ``torch._dynamo`` until more than this is asked of it; then it is imported after all."""
+
+    eval_frame = _Frames
 
     def __getattr__(self, name: str) -> Any:
         if name in DECORATORS:

@@ -79,7 +79,8 @@ def test_what_a_conditioning_says_is_read_without_torch(tmp_path):
 
 def test_networks_come_without_a_compiler_until_it_is_asked_for():
     start = "from diffsign.models.quick_start import start_quickly; start_quickly()"
-    networks = "import torch, diffusers, diffsign.evaluate.stage; diffusers.UNet2DConditionModel"
+    networks = "import torch, diffusers, diffsign.evaluate.stage; diffusers.StableDiffusionControlNetPipeline"
+    networks += "; assert not diffusers.utils.torch_utils.is_compiled_module(torch.nn.Linear(1, 1))"
     brought, compiling = slow_imports(f"{start}; {networks}", "torch._dynamo.config")
     assert {"torch", "diffusers", "transformers"} <= brought and "sympy" not in brought
     assert "sympy" in compiling
