@@ -41,7 +41,7 @@ rule evaluate:
         result=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv",
         result_keypoints=f"{RESULTS}/signers/{{signer}}/{{video}}/keypoints.npz",
         source=f"{RESULTS}/videos/{{video}}/clip.mkv",
-        source_keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
+        source_keypoints=lambda wildcards: video(wildcards).compared,
         avatar=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
         avatar_keypoints=f"{RESULTS}/videos/{{video}}/avatar/keypoints.npz",
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",

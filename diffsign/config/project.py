@@ -141,6 +141,15 @@ class Video:
         return [] if self.row.path is None or "{" in self.row.path else [self.row.path]
 
     @property
+    def compared(self) -> str:
+        """The keypoints that a result is compared with: the source's as detected.
+
+        Those of SMPL-X parameters are joints and no detector's; the avatar shows them and is seen by the detector.
+        """
+        folder = f"{self.project.config.results}/videos/{self.row.video}"
+        return f"{folder}/avatar/keypoints.npz" if self.row.motion is not None else f"{folder}/keypoints.npz"
+
+    @property
     def stamp(self) -> str:
         """Size and date of a video file that Snakemake does not look at by itself."""
         if self.row.path is None or self.source:

@@ -31,7 +31,7 @@ from diffsign.evaluate.on_signing import signing, worst_moments
 from diffsign.records.clip import ClipInfo, probe_clip
 from diffsign.records.keypoints import Keypoints, load_keypoints
 from diffsign.records.manifest import Manifest, is_untrained, load_manifest
-from diffsign.records.metrics import Evaluation, Metric, save_metrics, to_series
+from diffsign.records.metrics import NO_FILM, Evaluation, Metric, save_metrics, to_series
 from diffsign.records.picture import read_picture
 from diffsign.records.shots import shot_starts
 
@@ -164,8 +164,7 @@ def _log_sizes(paths: dict[str, Path], info: ClipInfo) -> None:
 
 def without_film(metrics: dict[str, Metric]) -> dict[str, Metric]:
     """Take away the values that compare with the pictures of a source that has none; keypoints are compared."""
-    reason = "the source is no film; its clip shows the skeleton of its keypoints"
-    return {name: Metric(reason=reason) if name in OF_SOURCE_PICTURES else metric for name, metric in metrics.items()}
+    return {name: Metric(reason=NO_FILM) if name in OF_SOURCE_PICTURES else metric for name, metric in metrics.items()}
 
 
 def evaluate(inputs: Inputs, settings: EvaluateSettings, *, threads: int = 1) -> tuple[Evaluation, Image.Image | None]:

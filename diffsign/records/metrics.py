@@ -16,6 +16,9 @@ from diffsign.records.metric_definitions import METRIC_DEFINITIONS, RENAMED_METR
 FORMAT = "diffsign-metrics"
 VERSION = 2
 
+#: Why a metric that compares with the source's pictures has no value where there are none.
+NO_FILM = "the source is no film; its clip shows the skeleton of its keypoints"
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from diffsign.records.metrics import Evaluation
+from diffsign.records.metrics import NO_FILM, Evaluation
 
 log = logging.getLogger(__name__)
 
+#: Captions of the source's clip: a film, and of a source that is none.
+SOURCE, SKELETON = "Source", "Source: its skeleton"
 #: Videos of a result under the folder of results, in the report's order: caption, path, place in the report.
 VIDEOS = (
-    ("Source", "videos/{video}/clip.mp4", "before"),
+    (SOURCE, "videos/{video}/clip.mp4", "before"),
     ("Avatar over source", "videos/{video}/avatar/overlay.mp4", "before"),
     ("Pose", "videos/{video}/control/pose.mp4", "control"),
     ("Edges", "videos/{video}/control/canny.mp4", "control"),
@@ -95,10 +97,12 @@ class Videos:
     def of(self, result: Evaluation) -> list[Video]:
         """Return the videos of a result."""
         videos = []
+        skeleton = any(metric.reason == NO_FILM for metric in result.metrics.values())
         for caption, template, place in VIDEOS:
             path = inside(self._folder, template.format(video=result.video, signer=result.signer))
             if path is not None:
-                videos.append(self._video(path, caption, place))
+                shown = SKELETON if skeleton and caption == SOURCE else caption
+                videos.append(self._video(path, shown, place))
         return videos
 
     def moments(self, result: Evaluation) -> str | None:

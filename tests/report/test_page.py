@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 from diffsign.cli import app
 from diffsign.config.report import ReportSettings
 from diffsign.errors import DiffSignError
-from diffsign.records.metrics import Break, Evaluation, save_metrics
+from diffsign.records.metrics import NO_FILM, Break, Evaluation, Metric, save_metrics
 from diffsign.report.charts import make_charts, make_timeline
 from diffsign.report.page import Report
 from diffsign.report.report import Inputs, Outputs
 from diffsign.report.report import run as report
 from diffsign.report.results import find_results
+from diffsign.report.videos import Videos
 
 Run = tuple[Path, list[Path]]
 VOID = {"meta", "br", "img", "input", "link", "hr", "polyline"}
@@ -254,3 +255,11 @@ def test_a_result_without_metrics_has_a_page(tmp_path: Path, make_metrics, write
     bare = make_metrics(metrics={}, series={}, kind="unknown", signer_text=None)
     write_videos(tmp_path, bare)
     Page(write(save(tmp_path, bare)).read_text())
+
+
+def test_the_skeleton_of_a_source_without_a_film_is_called_one(make_metrics, write_videos, tmp_path: Path) -> None:
+    filmed = make_metrics()
+    posed = filmed.model_copy(update={"metrics": filmed.metrics | {"fid": Metric(reason=NO_FILM)}})
+    write_videos(tmp_path, filmed)
+    captions = [Videos(tmp_path, tmp_path / "page.html", 1e9).of(result)[0].caption for result in (filmed, posed)]
+    assert captions == ["Source", "Source: its skeleton"]

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.workflow.conftest import jobs
+
 VIDEOS = "video\tpath\na\ta.mp4\n"
 SIGNERS = "signer\ttext\ns\ta woman\n"
 
@@ -210,3 +212,16 @@ def test_the_image_copies_what_the_workflow_needs(root):
     names = {name for line in copied for name in line.split()}
     assert {"Snakefile", "rules", "envs", "config", "diffsign", "blender", "constraints.txt", "profiles"} <= names
     assert all((root / name).exists() for name in names)
+
+
+def test_sources_that_are_no_film_skip_what_they_have(small):
+    (small.folder / "b.npz").write_bytes(b"not looked at by a dry run")
+    (small.folder / "c.pose").write_bytes(b"not looked at by a dry run")
+    small.write(videos="video\tmotion\tpose\tsay\nb\tb.npz\nc\t\tc.pose\nd\t\t\thi\n", signers=SIGNERS)
+    said = small.snakemake("--dry-run", "--printshellcmds")
+    assert said.returncode == 0, said.stdout
+    planned = jobs(said.stdout)
+    assert (planned["import_motion"], planned["import_pose"], planned["say"], planned["fit"]) == (1, 2, 1, 2)
+    assert not {"ingest", "detect"} & set(planned) and planned["evaluate"] == 3
+    compared = dict(re.findall(r"--source-keypoints results/videos/(\w)/(\S+) .*--skeleton", said.stdout))
+    assert compared == {"b": "avatar/keypoints.npz", "c": "keypoints.npz", "d": "keypoints.npz"}
