@@ -120,6 +120,7 @@ def main() -> None:
     an error in the program itself ends in a traceback and 70.
     """
     end_cleanly_on_signals()
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's own, which commands started from it inherit, is not installed here
     app.use([module for module, commands in MODULES.items() if set(sys.argv[1:2]) & {*commands}] or MODULES)
     if set(sys.argv[1:2]) & WITH_NETWORKS and "--compile" not in sys.argv:
         from diffsign.models.quick_start import start_quickly

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from typing import Literal
 
 import pytest
@@ -84,3 +87,11 @@ def test_every_command_explains_itself(path):
     assert command.help
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
+
+
+def test_commands_draw_without_the_backend_of_a_notebook():
+    notebook = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    program = "import matplotlib.pyplot as p; print(p.get_backend())"
+    script = f"import sys, diffsign.cli as c; c.app = lambda: exec({program!r}); c.main()"
+    said = subprocess.run([sys.executable, "-c", script], env=notebook, capture_output=True, text=True, check=True)
+    assert said.stdout.strip().lower() == "agg"

@@ -50,7 +50,7 @@ class Pair {
     const [before, results, sources] = [[], [], new Set()];
     const longest = rows.reduce((one, other) => (other.frames > one.frames ? other : one));
     rows.forEach((row) => {
-      const url = (name) => (row.videos.find(([caption]) => caption === name) || [])[1];
+      const url = (name) => (row.videos.find(([caption]) => caption.startsWith(name)) || [])[1];
       const key = `${row.video} ${row.frames}`;
       if (url("Source") && !sources.has(key)) before.push(Pair.panel(`Source, ${row.video}`, url("Source"), false));
       sources.add(key);
