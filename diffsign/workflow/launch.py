@@ -22,7 +22,7 @@ from rich.table import Column
 from diffsign.config.schema import load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER
-from diffsign.records.failures import load_failures
+from diffsign.records.failures import MISTAKE, Failure, load_failures
 from diffsign.workflow.layout import CONFIG_FILE, workflow_file
 from diffsign.workflow.warm import warm_commands
 
@@ -181,6 +181,13 @@ def _show(process: subprocess.Popen[str], progress: Path, log: Any) -> None:
             listener.join(0.2)
 
 
+def _told(failure: Failure, folder: Path) -> str:
+    """Return one failure in words: a mistake as it was said, anything else with the log that has more of it."""
+    message = failure.message.removeprefix(MISTAKE)
+    more = f" (more in '{folder / failure.log}')" if failure.log and message == failure.message else ""
+    return f"{failure.video} by {failure.signer}, at {failure.stage}: {message}{more}"
+
+
 def outcome(folder: Path, status: int) -> str:
     """Return what a run came to: where the results are, or what failed.
 
@@ -202,6 +209,6 @@ def outcome(folder: Path, status: int) -> str:
     failures = load_failures(listed) if listed.is_file() else []
     if not failures:
         raise DiffSignError("\n".join(said[-15:]))
-    told = [f"{failure.video} by {failure.signer}, at {failure.stage}: {failure.message}" for failure in failures[:10]]
+    told = [_told(failure, folder) for failure in failures[:10]]
     head = f"{len(failures)} result(s) could not be made:"
     raise DiffSignError("\n".join([head, *told, *([shown] if clips else [])]))

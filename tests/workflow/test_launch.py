@@ -206,7 +206,7 @@ def test_a_broken_video_is_said_at_the_end_of_a_run(inputs, body_path):
     process = start(inputs)
     said, _ = process.communicate()
     assert process.returncode == 1
-    assert "a by words, at ingest" in said and "Traceback" not in said
+    assert "a by words, at ingest: video '../text.mp4'" in said and "Traceback" not in said
     assert "rule ingest" in (inputs / "out/run.log").read_text()
 
 
