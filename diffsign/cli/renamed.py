@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from diffsign.cli.panels import order, panel
+from diffsign.cli.panels import example, order, panel
 from diffsign.config.renamed import warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -70,8 +70,12 @@ class Commands(typer.Typer):
         """Register a command, as :meth:`typer.Typer.command` does, under its heading."""
 
         def decorate(function: Any) -> Any:
-            heading = self._heading(name or function.__name__.replace("_", "-"))
-            known = {"cls": Command, "rich_help_panel": heading, **options}
+            called = name or function.__name__.replace("_", "-")
+            shown = {
+                "rich_help_panel": self._heading(called),
+                "epilog": example(called, group=self.info.cls is not Group),
+            }
+            known = {"cls": Command, **shown, **options}
             return super(Commands, self).command(name, **known)(function)
 
         return decorate

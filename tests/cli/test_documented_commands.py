@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from diffsign.cli import app
+from diffsign.cli.panels import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "diffsign.ipynb"
@@ -54,6 +55,16 @@ def unknown(command: str) -> str | None:
 def test_commands_of_a_page_are_there(page):
     wrong = {command: word for command in shown(page.read_text(encoding="utf-8")) if (word := unknown(command))}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("line", EXAMPLES, ids=lambda line: " ".join(line.split()[1:3]))
+def test_examples_of_the_help_are_whole(line):
+    _, *words = shlex.split(line)
+    command = COMMANDS
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)  # fails where an argument is missing or unknown
+    assert line in command.epilog
 
 
 def test_a_wrong_command_would_be_found():
