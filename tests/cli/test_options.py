@@ -92,6 +92,6 @@ def test_every_command_explains_itself(path):
 def test_commands_draw_without_the_backend_of_a_notebook():
     notebook = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     program = "import matplotlib.pyplot as p; print(p.get_backend())"
-    script = f"import sys, diffsign.cli as c; c.app = lambda: exec({program!r}); c.main()"
+    script = f"import diffsign.cli as c; c._Root.__call__ = lambda self: exec({program!r}); c.main()"
     said = subprocess.run([sys.executable, "-c", script], env=notebook, capture_output=True, text=True, check=True)
     assert said.stdout.strip().lower() == "agg"

@@ -50,11 +50,11 @@ class Pair {
     const [before, results, sources] = [[], [], new Set()];
     const longest = rows.reduce((one, other) => (other.frames > one.frames ? other : one));
     rows.forEach((row) => {
-      const url = (name) => (row.videos.find(([caption]) => caption.startsWith(name)) || [])[1];
+      const film = (name) => (row.videos.find(([caption]) => caption.startsWith(name)) || [])[1];
       const key = `${row.video} ${row.frames}`;
-      if (url("Source") && !sources.has(key)) before.push(Pair.panel(`Source, ${row.video}`, url("Source"), false));
+      if (film("Source") && !sources.has(key)) before.push(Pair.panel(`Source, ${row.video}`, film("Source"), false));
       sources.add(key);
-      if (url("Result")) results.push(Pair.panel(nameOf(row), url("Result"), row === longest));
+      if (film("Result")) results.push(Pair.panel(nameOf(row), film("Result"), row === longest));
     });
     return [...before, ...results];
   }
