@@ -23,7 +23,7 @@ from diffsign.evaluate.legibility import found, part_agreement, presence
 from diffsign.fetch.stage import fetch_family
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
+from diffsign.models.sizing import Sizing
 from diffsign.records.clip import write_clip
 from diffsign.records.conditioning import Conditioning
 from diffsign.records.keypoints import COUNT, Keypoints

@@ -39,9 +39,9 @@ from diffsign.fetch.stage import fetch_family
 from diffsign.files import atomic
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
 from diffsign.generate.windows import batch_windows
 from diffsign.geometry.visibility import rasterise
+from diffsign.models.sizing import Sizing
 from diffsign.personalize.subject import TrainingSubject
 from diffsign.personalize.training import Personalization
 from diffsign.records.manifest import Manifest

@@ -39,8 +39,8 @@ from diffsign.evaluate.ssim import ssim_pairs, to_grey
 from diffsign.files import atomic
 from diffsign.generate.avatar import Avatar, load_avatar
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing, chosen_size
 from diffsign.models.device import use_threads
+from diffsign.models.sizing import Sizing, chosen_size
 from diffsign.records.clip import ClipInfo, iter_clip, probe_clip, write_clip
 from diffsign.records.conditioning import load_conditioning
 from diffsign.records.keypoints import Keypoints, load_keypoints

@@ -48,6 +48,7 @@ rule skeleton:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=touch(f"{RESULTS}/videos/{{video}}/audio.mka"),
+        subtitles=touch(f"{RESULTS}/videos/{{video}}/subtitles.mks"),
     log:
         f"{LOGS}/{{video}}/skeleton.log",
     benchmark:

@@ -39,6 +39,7 @@ rule select:
         clip=f"{RESULTS}/videos/{{video}}/clip.mkv",
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+        subtitles=f"{RESULTS}/videos/{{video}}/subtitles.mks",
         keypoints=f"{RESULTS}/videos/{{video}}/keypoints.npz",
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         color=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",

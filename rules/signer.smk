@@ -199,15 +199,22 @@ rule certificate:
         "python -m diffsign certificate {output.certificate:q} {output.key:q} > {log:q} 2>&1"
 
 
+#: What the films of a result are marked with, beside their pictures.
+MARKED = {
+    "audio": f"{RESULTS}/videos/{{video}}/audio.mka",
+    "subtitles": f"{RESULTS}/videos/{{video}}/subtitles.mks",
+    "motion": f"{RESULTS}/videos/{{video}}/motion.npz",
+    "manifest": lambda wildcards: signer(wildcards).manifest,
+    "conditioning": lambda wildcards: signer(wildcards).conditioning,
+    "certificate": PROJECT.certificate,
+}
+
+
 rule mark:
     """Write the film of a result: sound, a notice that it is synthetic, signed content credentials."""
     input:
+        **MARKED,
         clip=f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mkv",
-        audio=f"{RESULTS}/videos/{{video}}/audio.mka",
-        motion=f"{RESULTS}/videos/{{video}}/motion.npz",
-        manifest=lambda wildcards: signer(wildcards).manifest,
-        conditioning=lambda wildcards: signer(wildcards).conditioning,
-        certificate=PROJECT.certificate,
     output:
         film=report(
             f"{RESULTS}/signers/{{signer}}/{{video}}/clip.mp4",
@@ -228,9 +235,10 @@ rule mark:
     params:
         settings=lambda wildcards: signer(wildcards).mark_flags(),
     shell:
-        "python -m diffsign mark {input.clip:q} {output.film:q} --audio {input.audio:q} --motion {input.motion:q}"
-        " --manifest {input.manifest:q} --conditioning {input.conditioning:q} --video {wildcards.video:q}"
-        " --signer {wildcards.signer:q} {params.settings:q} > {log:q} 2>&1"
+        "python -m diffsign mark {input.clip:q} {output.film:q} --audio {input.audio:q}"
+        " --subtitles {input.subtitles:q} --motion {input.motion:q} --manifest {input.manifest:q}"
+        " --conditioning {input.conditioning:q} --video {wildcards.video:q} --signer {wildcards.signer:q}"
+        " {params.settings:q} > {log:q} 2>&1"
 
 
 use rule detect_avatar as detect_signer with:

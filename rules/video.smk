@@ -1,7 +1,7 @@
 """From a source video to clean keypoints.
 
 In: the sources of the sheet of videos. Out, for each: ``clip.mkv`` (lossless, constant rate and size), ``audio.mka``,
-``keypoints.npz`` as detected and ``keypoints.clean.npz`` as filtered. A ``.pose`` file or a text has its keypoints from
+``subtitles.mks``, ``keypoints.npz`` as detected and ``keypoints.clean.npz`` as filtered. A ``.pose`` file or a text has its keypoints from
 the beginning, and a clip of the skeleton.
 """
 
@@ -19,6 +19,7 @@ rule ingest:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=f"{RESULTS}/videos/{{video}}/audio.mka",
+        subtitles=f"{RESULTS}/videos/{{video}}/subtitles.mks",
         placement=f"{RESULTS}/videos/{{video}}/placement.json",
         detail=temp(f"{RESULTS}/videos/{{video}}/detail.mp4"),
     log:
@@ -37,7 +38,8 @@ rule ingest:
         settings=lambda wildcards: video(wildcards).ingest_flags(),
     shell:
         "python -m diffsign ingest {params.source:q} {output.clip:q} --audio {output.audio:q}"
-        " --preview {output.preview:q} --placement {output.placement:q} --detail {output.detail:q}"
+        " --subtitles {output.subtitles:q} --preview {output.preview:q}"
+        " --placement {output.placement:q} --detail {output.detail:q}"
         " --threads {threads} {params.settings:q} > {log:q} 2>&1"
 
 
@@ -103,6 +105,7 @@ rule import_pose:
         clip=ensure(f"{RESULTS}/videos/{{video}}/clip.mkv", non_empty=True),
         preview=f"{RESULTS}/videos/{{video}}/clip.mp4",
         audio=touch(f"{RESULTS}/videos/{{video}}/audio.mka"),
+        subtitles=touch(f"{RESULTS}/videos/{{video}}/subtitles.mks"),
     log:
         f"{LOGS}/{{video}}/import_pose.log",
     benchmark:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 NO_STAGE = {"all", "videos", "signers", "experiments_source", "experiment", "body"}
 
 #: Rules that run another rule's command on other files.
-BORROWED = {"experiments": "compare", "skeleton": "control_pose"}
+BORROWED = {"experiments": "compare", "skeleton": "control_pose", "ingest_backdrop": "ingest"}
 
 #: Modules of stages that have another name than their rule.
 MODULES = {"shard_videos": "diffsign.workflow.shards", "shard_signers": "diffsign.workflow.shards"}

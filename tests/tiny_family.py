@@ -240,7 +240,7 @@ class Tiny:
         """The 5 frames of the clips, generated in one go: (5, 16, 24, 3) uint8."""
         from diffsign.config.generate import GenerateSettings
         from diffsign.generate.generator import Generator
-        from diffsign.generate.sizing import Sizing
+        from diffsign.models.sizing import Sizing
 
         settings = GenerateSettings(**{"device": "cpu", "batch_size": 2} | settings)
         generator = Generator(manifest or self.fetch(), conditioning, settings, avatar)

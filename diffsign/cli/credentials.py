@@ -17,7 +17,7 @@ from diffsign.config.credentials import CredentialsSettings
 @with_settings(CredentialsSettings)
 def mark(
     clip: Annotated[Path, typer.Argument(help="Frames of the signer (.mkv), from diffsign join.")],
-    film: Annotated[Path, typer.Argument(help="Film to write (.mp4).")],
+    film: Annotated[Path, typer.Argument(help="Film to write: .mp4, or transparent .mov or .webm.")],
     manifest: Annotated[Path, typer.Option(help="Manifest of the model family (.json).")],
     conditioning: Annotated[Path, typer.Option(help="Who signs (.safetensors).")],
     audio: Annotated[Path | None, typer.Option(help="Sound to put beside the frames.")] = None,
@@ -26,6 +26,8 @@ def mark(
     signer: Annotated[str, typer.Option(help="Id of the signer.")] = "signer",
     consent: Annotated[str | None, typer.Option(help="By whose leave a person's picture was used.")] = None,
     generation: Annotated[str, typer.Option(metavar="JSON", help="Settings of the generation.")] = "{}",
+    subtitles: Annotated[Path | None, typer.Option(help="Subtitles to put beside the frames.")] = None,
+    composite: Annotated[bool, typer.Option("--composite", help="The frames show recorded pictures too.")] = False,
     *,
     settings: CredentialsSettings,
 ) -> None:
@@ -34,14 +36,26 @@ def mark(
 
     chain, key = (Path(path) if path is not None else None for path in (settings.certificate, settings.key))
     inputs = Inputs(
-        clip, manifest, conditioning, audio, motion, chain, key, video, signer, consent, json.loads(generation)
+        clip,
+        manifest,
+        conditioning,
+        audio,
+        motion,
+        chain,
+        key,
+        video,
+        signer,
+        consent,
+        json.loads(generation),
+        subtitles,
+        composite,
     )
     typer.echo(run(inputs, Outputs(film), settings))
 
 
 @app.command()
 def inspect(
-    film: Annotated[Path, typer.Argument(help="Film (.mp4) to look into.")],
+    film: Annotated[Path, typer.Argument(help="Film to look into.")],
     trusted: Annotated[
         Path | None, typer.Option(help="Certificates (PEM) that you trust, such as a project's own.")
     ] = None,

@@ -1,4 +1,4 @@
-"""Commands that write results for other tools: export motion, export keypoints."""
+"""Commands that write results for other tools: export motion, keypoints, cutout, inset."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import typer
 from diffsign.cli import app
 from diffsign.cli.options import with_settings
 from diffsign.cli.renamed import Commands
-from diffsign.config.export import ExportMotionSettings
+from diffsign.config.export import CutoutSettings, ExportMotionSettings, InsetSettings
 
-export_app = Commands(no_args_is_help=True, help="Write motions and keypoints for other tools.")
+export_app = Commands(no_args_is_help=True, help="Write motions, keypoints and films for other tools.")
 app.add_typer(export_app, name="export")
 
 
@@ -46,3 +46,41 @@ def export_keypoints(
     from diffsign.export.keypoints import Inputs, Outputs, run
 
     typer.echo(run(Inputs(keypoints), Outputs(out)))
+
+
+@export_app.command("cutout")
+@with_settings(CutoutSettings)
+def export_cutout(
+    clip: Annotated[Path, typer.Argument(help="Pictures of a signer or an avatar (.mkv).")],
+    mask: Annotated[Path, typer.Argument(help="The avatar's mask.")],
+    out: Annotated[
+        Path, typer.Argument(help="Film to write: .webm (VP9), .mov (ProRes 4444), or .mkv for `diffsign mark`.")
+    ],
+    *,
+    placement: Annotated[
+        Path | None, typer.Option("--placement", help="How the clip lies in its source, whose rate the film gets.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option("--audio", help="Sound of the film; not for .mkv.")] = None,
+    subtitles: Annotated[Path | None, typer.Option("--subtitles", help="Its subtitles; not for .mkv.")] = None,
+    settings: CutoutSettings,
+) -> None:
+    """Write a film with transparency: what the avatar covers."""
+    from diffsign.export.cutout import Inputs, Outputs, run
+
+    typer.echo(run(Inputs(clip, mask, placement, audio, subtitles), Outputs(out), settings))
+
+
+@export_app.command("inset")
+@with_settings(InsetSettings)
+def export_inset(
+    clip: Annotated[Path, typer.Argument(help="Pictures of a signer (.mkv).")],
+    source: Annotated[Path, typer.Argument(help="The source at the size of the film.")],
+    mask: Annotated[Path, typer.Argument(help="The avatar's mask.")],
+    out: Annotated[Path, typer.Argument(help="Clip to write (.mkv), for `diffsign mark`.")],
+    *,
+    settings: InsetSettings,
+) -> None:
+    """Lay the signer over a corner of the source."""
+    from diffsign.export.inset import Inputs, Outputs, run
+
+    typer.echo(run(Inputs(clip, source, mask), Outputs(out), settings))

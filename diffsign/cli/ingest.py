@@ -16,7 +16,7 @@ from diffsign.config.ingest import IngestSettings
 @with_settings(IngestSettings)
 def ingest(
     source: Annotated[Path, typer.Argument(help="Video of a person signing, in any format ffmpeg reads.")],
-    clip: Annotated[Path, typer.Argument(help="Clip to write (.mkv).")],
+    clip: Annotated[Path, typer.Argument(help="Clip to write (.mkv; .mp4 for a film to show beside others).")],
     start: Annotated[
         str | None, typer.Option(help="Where to start, in seconds or as 1:02.5.", show_default="the start")
     ] = None,
@@ -46,6 +46,9 @@ def ingest(
         Path | None,
         typer.Option(help="Keep the source's detail for `diffsign detect` (.mp4); 0 bytes if the clip has it all."),
     ] = None,
+    subtitles: Annotated[
+        Path | None, typer.Option(help="Keep the subtitles in this file (.mks); 0 bytes if there are none.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     *,
     settings: IngestSettings,
@@ -55,5 +58,5 @@ def ingest(
     from diffsign.ingest.window import parse_window
 
     window = parse_window(start=start, end=end, rotate=rotate, mirror=mirror, crop=crop)
-    outputs = Outputs(clip, audio, preview, placement, detail)
+    outputs = Outputs(clip, audio, preview, placement, detail, subtitles)
     typer.echo(run(Inputs(source, window), outputs, settings, threads=threads))

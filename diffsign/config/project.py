@@ -55,6 +55,11 @@ class Project:
         frames = {name: row.frames or self.config.frames or [] for name, row in self.videos.items()}
         return {name: chosen for name, chosen in frames.items() if chosen or self.config.videos_from}
 
+    @property
+    def whole_films(self) -> list[str]:
+        """Videos that are films of which all frames are generated."""
+        return [name for name, row in self.videos.items() if row.filmed and name not in self.selected]
+
     @functools.cached_property
     def clips(self) -> dict[str, VideoRow]:
         """The videos, and by an id of its own the whole clip of each of which frames are selected."""
@@ -167,11 +172,31 @@ class Video:
             return min(longest, 60.0)
         return min(longest, Path(row.path).stat().st_size * 8 / 2e6)
 
+    def _window(self, crop: str | None) -> list[str]:
+        """Return the flags of trim, turn and crop."""
+        row = self.row
+        window = given(start=row.start, end=row.end, rotate=row.rotate or None, crop=crop)
+        return [*window, *(["--mirror"] if row.mirror else [])]
+
     def ingest_flags(self) -> list[str]:
         """Return the flags of trim, turn and crop, and the config's."""
-        row = self.row
-        window = [*given(start=row.start, end=row.end, rotate=row.rotate or None, crop=row.crop)]
-        return [*window, *(["--mirror"] if row.mirror else []), *to_flags(self.project.config.ingest)]
+        return [*self._window(self.row.crop), *to_flags(self.project.config.ingest)]
+
+    def backdrop_flags(self) -> list[str]:
+        """Return the flags of trim and turn, the rate of the source, and the size of a film that shows all of it."""
+        size: dict[str, Any] = {"fps": None, "height": self.project.config.export.inset_height, "width": None}
+        return [*self._window(None), *to_flags(self.project.config.ingest.model_copy(update=size))]
+
+    @property
+    def rate(self) -> list[str]:
+        """Where the source's rate is said; nowhere if it is no film, or if only some of its frames are generated."""
+        if self.row.video not in self.project.whole_films:
+            return []
+        return [f"{self.project.config.results}/videos/{self.row.video}/placement.json"]
+
+    def cutout_flags(self) -> list[str]:
+        """Return the source's rate, and how signers are cut out."""
+        return [*repeated("--placement", self.rate), *to_flags(self.project.config.export.cutout)]
 
     @property
     def pose(self) -> str:

@@ -14,6 +14,10 @@ from diffsign.files import require_file
 
 #: IPTC's word for pictures that a trained model made.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+#: The same, where recorded pictures stand beside them.
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+#: Films that carry credentials, with their media types.
+SIGNED = {".mp4": "video/mp4", ".mov": "video/quicktime"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,26 @@ class Found:
     statement: dict[str, Any] | None
 
 
-def sign(film: Path, out: Path, title: str, stated: dict[str, Any], certificate: Path, key: Path) -> None:
-    """Write a copy of a film (.mp4) that carries signed credentials.
+def sign(
+    film: Path,
+    out: Path,
+    title: str,
+    stated: dict[str, Any],
+    certificate: Path,
+    key: Path,
+    *,
+    composite: bool = False,
+) -> None:
+    """Write a copy of a film that carries signed credentials.
+
+    Args:
+        film: a film of a kind in :data:`SIGNED`.
+        out: the copy.
+        title: of the film.
+        stated: what DiffSign states.
+        certificate: chain (PEM).
+        key: its private key (PEM).
+        composite: whether there are recorded pictures beside the generated ones.
 
     Raises:
         DiffSignError: if the certificate or its key cannot be used.
@@ -46,12 +68,18 @@ def sign(film: Path, out: Path, title: str, stated: dict[str, Any], certificate:
     manifest = {
         "claim_generator_info": [software],
         "title": title,
-        "format": "video/mp4",
+        "format": SIGNED[film.suffix],
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
                 "data": {
-                    "actions": [{"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE, "softwareAgent": software}]
+                    "actions": [
+                        {
+                            "action": "c2pa.created",
+                            "digitalSourceType": COMPOSITE_TYPE if composite else SOURCE_TYPE,
+                            "softwareAgent": software,
+                        }
+                    ]
                 },
             },
             {"label": LABEL, "data": stated},

@@ -39,7 +39,7 @@ class Outputs:
 
 
 def container_metadata(film: Path) -> dict[str, str]:
-    """Return the metadata of a film's container.
+    """Return the metadata of a film's container, by names in small letters (Matroska and WebM have capitals).
 
     Raises:
         DiffSignError: if it cannot be opened as a film.
@@ -47,7 +47,7 @@ def container_metadata(film: Path) -> dict[str, str]:
     film = require_file(film, "film")
     try:
         with av.open(str(film.absolute()), options={"protocol_whitelist": "file"}) as container:
-            return dict(container.metadata)
+            return {name.lower(): value for name, value in container.metadata.items()}
     except av.error.FFmpegError as error:
         raise DiffSignError(f"'{film}' cannot be opened as a film ({error}); give a video file.") from error
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from diffsign.avatar.background import load_background
+from diffsign.avatar.cover import soft_cover
 from diffsign.errors import DiffSignError
-from diffsign.generate.sizing import Sizing
+from diffsign.models.sizing import Sizing
 from diffsign.records.clip import ClipInfo, probe_clip
 
 
@@ -39,24 +39,6 @@ def require_mask(mask: Path | None, clip: ClipInfo) -> Path:
             f"{clip.width}×{clip.height} with {clip.frames}; give the mask of the rendering that they were made from."
         )
     return mask
-
-
-def soft_cover(mask: np.ndarray, edge: float) -> np.ndarray:
-    """Return how much of each pixel the signer covers, with a soft edge.
-
-    The fade ends at the avatar's outline, so that nothing of the background that the model drew shines through.
-
-    Args:
-        mask: (H, W, 3) uint8, how much the avatar covers.
-        edge: over how many pixels the signer fades.
-
-    Returns:
-        (H, W, 1) float32 in [0, 1].
-    """
-    cover = mask[..., 0].astype(np.float32) / 255
-    if edge > 0:
-        cover = np.clip(1.5 * cv2.GaussianBlur(cover, (0, 0), edge / 2) - 0.5, 0, 1)
-    return cover[..., None]
 
 
 def before_background(

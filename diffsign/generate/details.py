@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from diffsign.generate.noise import generators_of
-from diffsign.generate.sizing import Sizing
 from diffsign.models.sampler import Sampling, refine, region_masks
+from diffsign.models.sizing import Sizing
 from diffsign.records.conditioning import Conditioning
 from diffsign.records.keypoints import FACE, LEFT_HAND, RIGHT_HAND
 

@@ -19,9 +19,9 @@ from diffsign.generate.background import backdrop, before_background, require_ma
 from diffsign.generate.chunks import chunk_range, parse_chunk
 from diffsign.generate.generator import Generator, needs_avatar, require_avatar
 from diffsign.generate.plan import plan_signer
-from diffsign.generate.sizing import Sizing, chosen_size
 from diffsign.generate.sources import check_controls
 from diffsign.models.device import use_threads
+from diffsign.models.sizing import Sizing, chosen_size
 from diffsign.progress import track
 from diffsign.records.clip import ClipInfo, iter_clip, write_clip
 from diffsign.records.conditioning import Conditioning, load_conditioning

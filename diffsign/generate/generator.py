@@ -18,11 +18,11 @@ from diffsign.generate.details import Details, Refinement, as_img2img, part_squa
 from diffsign.generate.noise import StartingNoise
 from diffsign.generate.plan import plan_signer
 from diffsign.generate.side_by_side import side_by_side
-from diffsign.generate.sizing import Sizing
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import CrossFade, Window, batch_windows, keyed_windows, overlapping_windows
 from diffsign.models.networks import img2img_class, load_pipeline
 from diffsign.models.sampler import denoise, denoise_with_motion, region_masks
+from diffsign.models.sizing import Sizing
 from diffsign.records.conditioning import Conditioning
 from diffsign.records.manifest import Manifest
 

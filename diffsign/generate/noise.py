@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from diffsign.errors import DiffSignError
-from diffsign.generate.sizing import Sizing
 from diffsign.geometry.camera import Camera
 from diffsign.geometry.meshes import face_normals
 from diffsign.geometry.visibility import nearest_depth
+from diffsign.models.sizing import Sizing
 
 #: Draws of noise for a pixel's area of surface, seen from the front at the signer's distance. More make the noise
 #: move more evenly, at more time.

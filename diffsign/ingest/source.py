@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
@@ -44,6 +45,10 @@ class Primaries(IntEnum):
 
 _UNSPECIFIED = 2
 
+#: Decoders of subtitles that are text, and how the names of others end.
+_TEXTS = ("ass", "ssa", "srt", "subrip", "mov_text", "text", "webvtt")
+_PICTURED = ("pgssub", "pgs_subtitle", "dvdsub", "dvd_subtitle", "dvbsub", "dvb_subtitle", "xsub")
+
 
 @dataclass(frozen=True)
 class Colours:
@@ -78,6 +83,8 @@ class Source:
         interlaced: fields are stored instead of whole pictures, and the file says so.
         colours: how its numbers become colours.
         frames: number of frames; None where the container does not say.
+        subtitles: language of each stream of subtitles that are text, by its number.
+        pictured_subtitles: whether there are subtitles that are pictures.
     """
 
     path: Path
@@ -91,6 +98,8 @@ class Source:
     interlaced: bool
     colours: Colours
     frames: int | None = None
+    subtitles: Mapping[int, str] = field(default_factory=dict[int, str])
+    pictured_subtitles: bool = False
 
 
 def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> VideoFrame:
@@ -134,8 +143,18 @@ def _rate(stream: av.VideoStream) -> Fraction | None:
     return steps or average
 
 
+def _subtitles(container: InputContainer) -> tuple[dict[int, str], bool]:
+    """Return the language of each stream of subtitles that are text, and whether others are pictures."""
+    named = {
+        stream: stream.codec_context.name if stream.codec_context else "" for stream in container.streams.subtitles
+    }
+    texts = {stream.index: stream.language or "und" for stream, name in named.items() if name in _TEXTS}
+    return texts, any(name.endswith(_PICTURED) for name in named.values())
+
+
 def _describe(container: InputContainer, path: Path) -> Source:
     stream, audio = _best_pictures(container), container.streams.best("audio")
+    subtitles, pictured = _subtitles(container)
     if stream is None:
         holds = "only sound" if audio is not None else "no pictures in a codec that ffmpeg can decode"
         raise DiffSignError(f"video '{path}' holds {holds}; give a video, in H.264 for example.")
@@ -156,6 +175,8 @@ def _describe(container: InputContainer, path: Path) -> Source:
         interlaced=frame.interlaced_frame,
         colours=_colours(frame),
         frames=stream.frames or None,
+        subtitles=subtitles,
+        pictured_subtitles=pictured,
     )
 
 

@@ -20,10 +20,12 @@ from diffsign.files import atomic, is_disk_full
 from diffsign.ingest.filters import filter_chain
 from diffsign.ingest.sound import trim_options, write_sound
 from diffsign.ingest.source import Source, find_fields, probe_source
+from diffsign.ingest.subtitles import write_subtitles
 from diffsign.ingest.window import Crop, Trim, Window, fit_inside
 from diffsign.progress import track
 from diffsign.records.clip import provenance
 from diffsign.records.ffmpeg import (
+    FILM_PICTURES,
     LOCAL_FILE,
     LOSSLESS,
     REPRODUCIBLE,
@@ -57,12 +59,13 @@ class Outputs:
     """What ingest writes.
 
     Attributes:
-        clip: ``.mkv``, without loss.
+        clip: ``.mkv``, without loss; with the suffix ``.mp4`` a film, to be shown beside others.
         audio: its sound, ``.mka``; 0 bytes if there is none.
         preview: a film to look at, ``.mp4``.
         placement: how the clip lies in the source, ``.json``.
         detail: the film at two or three times the clip's size, for detection, ``.mp4``; 0 bytes if the source has no
             more detail than the clip.
+        subtitles: its subtitles as text, ``.mks``; 0 bytes if there are none.
     """
 
     clip: Path
@@ -70,6 +73,7 @@ class Outputs:
     preview: Path | None = None
     placement: Path | None = None
     detail: Path | None = None
+    subtitles: Path | None = None
 
 
 class _DecodingError(Exception):
@@ -134,15 +138,17 @@ def _command(source: Source, inputs: Inputs, outputs: Outputs, settings: IngestS
     # One second more than allowed, so that a source of unknown length that is too long is noticed.
     reading = [*LOCAL_FILE, *trim_options(trim, settings.max_seconds + 1), "-threads", str(threads)]
     command = ffmpeg_command("-nostats", "-progress", "pipe:1", *reading, "-i", source.path.absolute())
-    graph = f"[0:{source.video}]{chain}"
+    film = outputs.clip.suffix == ".mp4"
+    graph = f"[0:{source.video}]{chain}{f',{FILM_PICTURES}' * film}"
     if outputs.preview is None:
         graph += "[clip]"
     else:
-        graph += ",split[clip][look];[look]pad=ceil(iw/2)*2:ceil(ih/2)*2[even]"
+        graph += f",split[clip][look];[look]{FILM_PICTURES}[even]"
     if outputs.detail is not None:
         larger = filter_chain(source, inputs.window, detailed(settings, source, inputs.window), fields)
-        graph += f";[0:{source.video}]{larger}[detail]"
-    clip = [*LOSSLESS, "-pix_fmt", "bgr0", "-threads", str(threads), *REPRODUCIBLE, *provenance("color")]
+        graph += f";[0:{source.video}]{larger},{FILM_PICTURES}[detail]"
+    encoding = VIEWING if film else (*LOSSLESS, "-pix_fmt", "bgr0", "-threads", str(threads))
+    clip = [*encoding, *REPRODUCIBLE, *provenance("color")]
     command += ["-filter_complex", graph, "-map", "[clip]", *limit, *clip, str(outputs.clip.absolute())]
     if outputs.preview is not None:
         command += ["-map", "[even]", *limit, *VIEWING, *REPRODUCIBLE, *provenance("color")]
@@ -258,6 +264,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
         frames = _write_pictures(source, inputs, written, settings, threads)
         if outputs.audio:
             write_sound(source, inputs.window.trim, files.enter_context(atomic(outputs.audio)))
+        if outputs.subtitles:
+            target = files.enter_context(atomic(outputs.subtitles))
+            write_subtitles(source, inputs.window.trim.start, frames / settings.rate, target)
     if outputs.placement:
         save_placement(outputs.placement, placement_of(source, inputs.window, settings))
     return f"{outputs.clip}: {frames} frames at {settings.rate:g} frames per second."

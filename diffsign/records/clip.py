@@ -29,11 +29,12 @@ from diffsign import processes
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, require_file, temporary_beside
 from diffsign.records.ffmpeg import (
+    FILM_PICTURES,
+    FILMS,
     FORMATS,
     LOCAL_FILE,
     LOSSLESS,
     REPRODUCIBLE,
-    VIEWING,
     compiled,
     ffmpeg_command,
     ffmpeg_version,
@@ -42,6 +43,7 @@ from diffsign.records.ffmpeg import (
     require_unhurt,
     why_it_ended,
 )
+from diffsign.records.film import holds_any, put_together
 from diffsign.records.matroska import find_damage
 
 Kind = Literal["color", "depth", "alpha"]
@@ -146,15 +148,16 @@ def _frames(path: Path, pixels: str, size: int) -> Iterator[bytes]:
         raise _damaged(path, first_complaint(text))
 
 
-def iter_clip(path: str | Path, depth: bool = False) -> Iterator[NDArray[Any]]:
+def iter_clip(path: str | Path, depth: bool = False, *, alpha: bool = False) -> Iterator[NDArray[Any]]:
     """Yield the frames of a clip, which is checked before the first and after the last.
 
     Args:
         path: the clip.
         depth: read 16-bit grey instead of 8-bit RGB.
+        alpha: read opacity beside RGB; it is 255 where a clip has none.
 
     Yields:
-        (H, W, 3) uint8 RGB, or (H, W) uint16 with ``depth``.
+        (H, W, 3) uint8 RGB, (H, W, 4) with ``alpha``, or (H, W) uint16 with ``depth``.
 
     Raises:
         DiffSignError: if the file is missing, damaged or cut short, does not decode, or is of the other kind.
@@ -166,13 +169,19 @@ def iter_clip(path: str | Path, depth: bool = False) -> Iterator[NDArray[Any]]:
         raise DiffSignError(f"clip '{path}' is a {kinds[0]} clip, but a {kinds[1]} clip was expected; check the paths.")
     if probe.lossless and (reason := find_damage(path, frames=True)):
         raise _damaged(path, reason)
-    pixels = _PIXELS["depth" if depth else "color"][0]
-    shape, kind = ((info.height, info.width), "<u2") if depth else ((info.height, info.width, 3), "u1")
+    pixels = _PIXELS["depth" if depth else "alpha" if alpha else "color"][0]
+    channels = 4 if alpha else 3
+    shape, kind = ((info.height, info.width), "<u2") if depth else ((info.height, info.width, channels), "u1")
     count = 0
-    for count, frame in enumerate(_frames(path, pixels, info.width * info.height * (2 if depth else 3)), 1):  # noqa: B007
+    for count, frame in enumerate(_frames(path, pixels, info.width * info.height * (2 if depth else channels)), 1):  # noqa: B007
         yield np.frombuffer(frame, dtype=kind).reshape(shape)
     if count == 0 or (probe.lossless and count != info.frames):
         raise _damaged(path, f"it holds {count} frames instead of {info.frames}")
+
+
+def is_transparent(path: str | Path) -> bool:
+    """Tell whether a clip of this package keeps opacity beside RGB."""
+    return _probe(path).pixels == _PIXELS["alpha"][1]
 
 
 def read_clip(path: str | Path, depth: bool = False) -> tuple[NDArray[Any], ClipInfo]:
@@ -182,37 +191,18 @@ def read_clip(path: str | Path, depth: bool = False) -> tuple[NDArray[Any], Clip
     return frames, ClipInfo(info.width, info.height, info.fps, len(frames))
 
 
-def has_sound(audio: str | Path | None) -> bool:
-    """Tell whether a file of sound holds any: ``diffsign ingest`` leaves one of 0 bytes for a source without."""
-    return audio is not None and Path(audio).stat().st_size > 0
-
-
-def _add_sound(pictures: Path, audio: Path, target: Path, seconds: Fraction) -> str | None:
-    """Put sound beside finished pictures, cut or padded with silence to their length; return ffmpeg's complaint.
-
-    The length is given: left to itself (``-shortest``), ffmpeg before 9.0 never ends where silence is appended.
-    """
-    streams = (
-        ffmpeg.input(str(pictures.absolute()), protocol_whitelist="file")["v:0"],
-        ffmpeg.input(str(audio.absolute()), **options(*LOCAL_FILE))["a:0"],
-    )
-    encoding = {"c:v": "copy", "c:a": "aac", "af": "apad", "t": f"{float(seconds):.6f}", "movflags": "+faststart"}
-    said = options(*REPRODUCIBLE, *provenance("color"))
-    finished = processes.run(compiled(ffmpeg.output(*streams, str(target.absolute()), threads=1, **encoding, **said)))
-    return why_it_ended(finished.returncode, finished.stderr) if finished.returncode else None
-
-
 class ClipWriter:
     """Write a clip frame by frame; the file appears when the ``with`` block ends without an error.
 
     Args:
-        path: ``.mkv`` for the lossless clip of the pipeline, ``.mp4`` (H.264, yuv420p, faststart) to look at.
-        width: pixels. An ``.mp4`` of odd size is padded by one row or column of black.
+        path: ``.mkv`` for the lossless clip of the pipeline; a film to look at (``.mp4``: H.264, yuv420p), or for
+            editors (``.webm``: VP9, ``.mov``: ProRes 4444).
+        width: pixels. A film of odd size is padded by one row or column of black.
         height: pixels.
         fps: frames per second.
         depth: frames are (H, W) uint16 instead of (H, W, 3) uint8 RGB; ``.mkv`` only.
-        alpha: frames are (H, W, 4) uint8, RGB and opacity; ``.mkv`` only. Whoever reads RGB gets the first three.
-        audio: a file whose sound is put beside the pictures, as long as they last; ``.mp4`` only. An empty file
+        alpha: frames are (H, W, 4) uint8, RGB and opacity; not ``.mp4``. Whoever reads RGB gets the first three.
+        audio: a file whose sound is put beside the pictures, as long as they last; films only. An empty file
             (0 bytes) is what ``diffsign ingest`` writes for a source without sound.
     """
 
@@ -232,7 +222,9 @@ class ClipWriter:
         self.shape = (height, width) if depth else (height, width, 4 if alpha else 3)
         self.dtype = np.dtype("<u2") if depth else np.dtype("u1")
         self.fps = fps
-        self.audio = Path(audio) if audio is not None and self.path.suffix == ".mp4" and has_sound(audio) else None
+        self.audio = Path(audio) if audio is not None and self.path.suffix in FILMS and holds_any(audio) else None
+        if alpha and self.path.suffix in FILMS and not FILMS[self.path.suffix].transparent:
+            raise DiffSignError(f"'{self.path}' cannot be transparent; give it the suffix .webm or .mov.")
         self.frames = 0
         self._files = ExitStack()
 
@@ -242,8 +234,8 @@ class ClipWriter:
         pipe = ffmpeg.input(
             "pipe:0", format="rawvideo", pix_fmt=piped, s=f"{width}x{height}", framerate=str(exact_rate(self.fps))
         )
-        if self.path.suffix == ".mp4":
-            encoder = {"vf": "pad=ceil(iw/2)*2:ceil(ih/2)*2", **options(*VIEWING)}
+        if self.path.suffix in FILMS:
+            encoder = {"vf": FILM_PICTURES, **options(*FILMS[self.path.suffix].pictures)}
         else:
             encoder = {**options(*LOSSLESS), "pix_fmt": stored}
         said = options(*REPRODUCIBLE, *provenance(self.kind))
@@ -287,11 +279,9 @@ class ClipWriter:
         if self._process.wait():
             raise self._failure()
         if self.audio is not None:
-            complaint = _add_sound(self._pictures, self.audio, self._target, self.frames / exact_rate(self.fps))
-            if complaint:
-                raise DiffSignError(
-                    f"the sound '{self.audio}' cannot be put into '{self.path}': {complaint}; leave it out."
-                )
+            said = {"comment": provenance(self.kind)[1].removeprefix("comment=")}
+            seconds = self.frames / exact_rate(self.fps)
+            put_together(self._pictures, self._target, seconds, audio=self.audio, metadata=said)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -309,21 +299,22 @@ def write_clip(
     fps: float,
     *,
     depth: bool = False,
+    alpha: bool = False,
     audio: str | Path | None = None,
     preview: str | Path | None = None,
 ) -> int:
     """Write ``frames`` (of one shape, as :class:`ClipWriter` takes them) to a clip; return how many there were.
 
-    ``preview`` names an ``.mp4`` that is written along, with the sound of ``audio`` if ``path`` is no ``.mp4`` itself.
+    ``preview`` names an ``.mp4`` that is written along, with the sound of ``audio`` if ``path`` is no film itself.
     """
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
         raise DiffSignError(f"'{path}' would hold no frames.")
     size = first.shape[1], first.shape[0]
-    sound = audio if Path(path).suffix == ".mp4" else None
+    sound = audio if Path(path).suffix in FILMS else None
     with ExitStack() as stack:
-        writers = [stack.enter_context(ClipWriter(path, *size, fps, depth=depth, audio=sound))]
+        writers = [stack.enter_context(ClipWriter(path, *size, fps, depth=depth, alpha=alpha, audio=sound))]
         if preview is not None:
             writers.append(stack.enter_context(ClipWriter(preview, *size, fps, audio=None if sound else audio)))
         for frame in chain([first], frames):

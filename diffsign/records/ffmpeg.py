@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,48 @@ LOCAL_FILE = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 
 #: FFV1 with a checksum in every slice. The number of slices is fixed, so that bytes do not depend on the processors.
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slicecrc", "1", "-slices", "4")
-#: H.264 to look at. x264 writes other bytes for other numbers of threads, hence one.
-VIEWING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-threads", "1", "-movflags", "+faststart")
+#: Pictures of films: of even size, and in numbers that every player reads alike because their tags say what they are.
+FILM_PICTURES = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
+_BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
+#: H.264 to look at. x264 writes other bytes for other numbers of threads, hence one; so does libvpx.
+VIEWING = (
+    *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-threads", "1", "-movflags", "+faststart"),
+    *_BT709,
+)
+#: VP9 and ProRes 4444, with transparency, for editors.
+VP9 = (
+    *("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-crf", "18", "-b:v", "0", "-auto-alt-ref", "0"),
+    *("-deadline", "good", "-cpu-used", "4", "-threads", "1", *_BT709),
+)
+PRORES = (
+    *("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le", "-alpha_bits", "16"),
+    *("-vendor", "apl0", "-threads", "1", *_BT709),
+)
+
+
+@dataclass(frozen=True)
+class FilmKind:
+    """How a film of one suffix is encoded.
+
+    Attributes:
+        pictures: options of its pictures.
+        sound: codec of its sound.
+        subtitles: codec of its subtitles.
+        transparent: whether pictures may be.
+    """
+
+    pictures: tuple[str, ...]
+    sound: str
+    subtitles: str
+    transparent: bool = True
+
+
+#: Films by suffix.
+FILMS = {
+    ".mp4": FilmKind(VIEWING, "aac", "mov_text", transparent=False),
+    ".webm": FilmKind(VP9, "libopus", "webvtt"),
+    ".mov": FilmKind(PRORES, "pcm_s16le", "mov_text"),
+}
 #: Status of an ffmpeg that a signal has ended and that had time to say so.
 _ENDED_BY_SIGNAL = 255
 #: No encoder versions and no dates, so that the same frames give the same file.

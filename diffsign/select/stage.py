@@ -74,9 +74,10 @@ def run(inputs: Inputs, outputs: Outputs, settings: SelectSettings, *, threads: 
     for name in KEYPOINTS:
         save_keypoints(outputs.folder / name, selected_keypoints(load_keypoints(inputs.folder / name), frames))
     save_motion(outputs.folder / "motion.npz", selected_motion(load_motion(inputs.folder / "motion.npz"), frames))
-    with atomic(outputs.folder / "audio.mka") as temporary:
-        # An empty file is how ingest says that there is no sound.
-        temporary.write_bytes(b"" if settings.frames else (inputs.folder / "audio.mka").read_bytes())
+    for name in ("audio.mka", "subtitles.mks"):
+        with atomic(outputs.folder / name) as temporary:
+            # An empty file is how ingest says that there is none.
+            temporary.write_bytes(b"" if settings.frames else (inputs.folder / name).read_bytes())
     which = ", ".join(map(str, settings.frames)) or "all"
     return f"{outputs.folder}: frames {which} of {info.frames}."
 

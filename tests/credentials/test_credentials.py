@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import torch
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.config.family import family_named, resolve_families
 from diffsign.config.generate import FetchSettings
-from diffsign.credentials import certificate, mark
+from diffsign.credentials import certificate, label, mark
 from diffsign.credentials import inspect as inspection
 from diffsign.credentials.inspect import container_metadata
 from diffsign.errors import DiffSignError
@@ -92,6 +93,26 @@ def test_credentials_can_be_left_out(result, tmp_path):
     assert container_metadata(film)["comment"] == mark.NOTICE
 
 
+def test_transparent_films_are_marked_too(result, tmp_path):
+    frame = np.full((96, 128, 4), 200, np.uint8)
+    frame[:, :64, 3] = 0
+    write_clip(tmp_path / "cut.mkv", [frame] * 6, 24.0, alpha=True)
+    cut = dataclasses.replace(result, clip=tmp_path / "cut.mkv")
+    for suffix in ("mov", "webm"):
+        film = tmp_path / f"film.{suffix}"
+        mark.run(cut, mark.Outputs(film), CredentialsSettings(label="synthetic"))
+        assert container_metadata(film)["comment"] == mark.NOTICE
+    assert "valid" in inspection.run(inspection.Inputs(tmp_path / "film.mov"), inspection.Outputs())
+    raw = subprocess.run(
+        [ffmpeg_binary(), "-loglevel", "error", "-i", tmp_path / "film.mov", "-f", "rawvideo", "-pix_fmt", "rgba", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    shown = np.frombuffer(raw, np.uint8).reshape(6, 96, 128, 4)[2]
+    assert shown[20, 20, 3] <= 1 and abs(int(shown[20, 100, 3]) - 200) <= 2
+    assert shown[-4, 4, 3] > 130, "the label is not transparent"
+
+
 def test_a_label_is_seen_in_every_frame_and_nowhere_else(result, tmp_path):
     plain = list(iter_clip(film_of(result, tmp_path, signed=False)))
     labelled = list(iter_clip(film_of(result, tmp_path, signed=False, label="synthetic signer")))
@@ -103,7 +124,7 @@ def test_a_label_is_seen_in_every_frame_and_nowhere_else(result, tmp_path):
 
 def test_long_labels_stay_inside_narrow_pictures():
     frame = np.zeros((64, 64, 3), np.uint8)
-    assert next(mark.labelled(iter([frame]), "a synthetic signer made by a model, not a person")).shape == frame.shape
+    assert next(label.labelled(iter([frame]), "a synthetic signer made by a model, not a person")).shape == frame.shape
 
 
 def test_a_key_is_for_its_owner_alone(result):

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from diffsign.avatar.cover import soft_cover
 from diffsign.cli import app
 from diffsign.config.generate import GenerateSettings
 from diffsign.config.settings import parse
 from diffsign.errors import DiffSignError
-from diffsign.generate.background import backdrop, before_background, soft_cover
+from diffsign.generate.background import backdrop, before_background
 from diffsign.generate.encode import encode_signer
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.conditioning import save_conditioning

@@ -11,8 +11,8 @@ from diffsign.generate.chunks import chunk_range
 from diffsign.generate.details import MARGIN, Refinement, Square, composite, crop, feather, part_squares
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
 from diffsign.models.sampler import Sampling
+from diffsign.models.sizing import Sizing
 from diffsign.records.clip import iter_clip
 from diffsign.records.keypoints import LEFT_HAND
 

@@ -15,9 +15,9 @@ from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
 from diffsign.generate.join import joined_frames
 from diffsign.generate.side_by_side import side_by_side
-from diffsign.generate.sizing import Sizing, chosen_size
 from diffsign.generate.sources import check_controls
 from diffsign.models.pictures import read_reference
+from diffsign.models.sizing import Sizing, chosen_size
 from diffsign.records.clip import ClipInfo, iter_clip, probe_clip, read_clip, write_clip
 from diffsign.records.conditioning import load_conditioning, save_conditioning
 from diffsign.records.manifest import save_manifest

@@ -13,9 +13,9 @@ from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
 from diffsign.generate.noise import DENSITY, LatentGrid, SurfaceNoise
-from diffsign.generate.sizing import Sizing
 from diffsign.generate.sources import read_windows
 from diffsign.generate.windows import batch_windows, key_frame_of, keyed_windows, overlapping_windows
+from diffsign.models.sizing import Sizing
 from diffsign.records.clip import iter_clip
 
 CPU = {"device": "cpu", "batch_size": 2}

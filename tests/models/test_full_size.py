@@ -20,8 +20,8 @@ from diffsign.fetch.stage import fetch_family
 from diffsign.generate.chunks import chunk_range
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
 from diffsign.models import published
+from diffsign.models.sizing import Sizing
 from diffsign.training.tokenizer import build_tokenizer
 from tests.tiny_family import WORDS
 

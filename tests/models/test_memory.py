@@ -10,8 +10,8 @@ from diffsign.config.generate import GenerateSettings
 from diffsign.errors import DiffSignError
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
 from diffsign.models.networks import best_dtype
+from diffsign.models.sizing import Sizing
 from diffsign.records.clip import iter_clip
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from diffsign.config.generate import GenerateSettings
 from diffsign.generate.encode import encode_signer
 from diffsign.generate.generator import Generator
-from diffsign.generate.sizing import Sizing
 from diffsign.generate.windows import batch_windows
+from diffsign.models.sizing import Sizing
 from tests.tiny_family import TOKENS, Tiny, write_tiny_family
 
 #: The blocks of SD 1.5 (16 cross-attentions, numbered 1, 3, … 31) and SDXL, narrow.
