@@ -15,6 +15,10 @@ class CredentialsSettings(Settings):
         "project, which proves that a film is unchanged but not who made it.",
     )
     key: str | None = Field(default=None, description="Private key of the certificate (PEM, ES256, not encrypted).")
+    invisible: bool = Field(
+        default=True,
+        description="Mark the pictures invisibly: `diffsign inspect` finds that after the film was encoded again.",
+    )
     label: str | None = Field(
         default=None,
         max_length=80,

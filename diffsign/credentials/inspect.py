@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 import av.error
+import numpy as np
 
 from diffsign.credentials import c2pa_file
+from diffsign.credentials.invisible import look_for
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
+
+#: Frames that the invisible mark is looked for in: so many, and one of so many from the beginning.
+FRAMES, EVERY = 60, 2
+#: Films that have no place for credentials.
+NO_CREDENTIALS = (".webm", ".mkv")
 
 STATES = {
     "trusted": "unchanged since it was signed, by a certificate that you trust",
@@ -52,6 +61,25 @@ def container_metadata(film: Path) -> dict[str, str]:
         raise DiffSignError(f"'{film}' cannot be opened as a film ({error}); give a video file.") from error
 
 
+def frames_of(film: Path) -> Iterator[np.ndarray]:
+    """Yield frames (H, W, 3) uint8 from the beginning of a film: those that the mark is looked for in."""
+    with av.open(str(film.absolute()), options={"protocol_whitelist": "file"}) as container:
+        for frame in islice(container.decode(video=0), 0, FRAMES * EVERY, EVERY):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def invisible_mark(film: Path) -> str:
+    """Return what the pictures of a film say by themselves, in a sentence."""
+    try:
+        trace = look_for(frames_of(film))
+    except (av.error.FFmpegError, IndexError, ValueError):
+        return "its pictures cannot be read"
+    if not trace.there:
+        return "none in its pictures"
+    size = "" if trace.scale == 1 else f", at {100 * trace.scale:.0f} % of the size that it was made at"
+    return f"found in its pictures{size}: they were made by DiffSign (score {trace.score:.1f})"
+
+
 def run(inputs: Inputs, outputs: Outputs, settings: None = None, *, threads: int = 1) -> str:
     """Verify a film's credentials and print what it states.
 
@@ -62,19 +90,23 @@ def run(inputs: Inputs, outputs: Outputs, settings: None = None, *, threads: int
         DiffSignError: if the film carries no credentials, or was changed after it was signed.
     """
     metadata = container_metadata(inputs.film)
-    found = c2pa_file.read(inputs.film, inputs.trusted)
+    carries = inputs.film.suffix.lower() not in NO_CREDENTIALS
+    found = c2pa_file.read(inputs.film, inputs.trusted) if carries else None
+    mark = invisible_mark(inputs.film)
     if found is None:
         says = f" Its container says: {metadata['comment']}" if metadata.get("comment") else ""
         raise DiffSignError(
-            f"'{inputs.film}' carries no content credentials; nothing proves where it comes from.{says}"
+            f"'{inputs.film}' carries no content credentials; nothing proves where it comes from.{says} "
+            f"Invisible mark: {mark}."
         )
     if found.state == "invalid":
         raise DiffSignError(
             f"'{inputs.film}' was changed after '{found.issuer}' signed it ({', '.join(found.problems) or 'invalid'}); "
-            "what it says of itself cannot be relied on."
+            f"what it says of itself cannot be relied on. Invisible mark: {mark}."
         )
     stated = found.statement if found.statement is not None else {"statement": "none by DiffSign"}
-    return "\n".join([f"credentials: {found.state}, {STATES[found.state]}", f"issuer: {found.issuer}", *_lines(stated)])
+    known = [f"credentials: {found.state}, {STATES[found.state]}", f"issuer: {found.issuer}", f"invisible mark: {mark}"]
+    return "\n".join([*known, *_lines(stated)])
 
 
 def _lines(stated: dict[str, Any], indent: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from diffsign.config.credentials import CredentialsSettings
 from diffsign.credentials import c2pa_file
+from diffsign.credentials.invisible import marked
 from diffsign.credentials.label import labelled
 from diffsign.credentials.statement import statement
 from diffsign.errors import DiffSignError
@@ -99,6 +100,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: CredentialsSettings, *, thre
     frames = iter_clip(inputs.clip, alpha=alpha)
     if settings.label:
         frames = labelled(frames, settings.label)
+    if settings.invisible:
+        frames = marked(frames)
     title = f"{inputs.video} by {inputs.signer}"
     said = {"title": title, "comment": NOTICE, "description": json.dumps(stated, ensure_ascii=False, sort_keys=True)}
     certificate, key = (inputs.certificate, inputs.key) if settings.signed else (None, None)

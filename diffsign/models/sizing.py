@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsign.config.family import Family
 from diffsign.config.generate import GenerateSettings
@@ -64,16 +66,18 @@ class Sizing:
         inner_height = max(1, min(self.height, round(height * scale)))
         return (self.width - inner_width) // 2, (self.height - inner_height) // 2, inner_width, inner_height
 
-    def control(self, frame: np.ndarray) -> np.ndarray:
+    def control(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Fit a control picture (H, W, 3) uint8; returns (padded_height, padded_width, 3) uint8."""
         canvas = np.zeros((self.padded_height, self.padded_width, 3), np.uint8)
         left, top, width, height = self.place(frame.shape[1], frame.shape[0])
         if (height, width) != frame.shape[:2]:
             shrinks = width < frame.shape[1]
-            frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        canvas[top : top + height, left : left + width] = frame
+            way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            canvas[top : top + height, left : left + width] = cv2.resize(frame, (width, height), interpolation=way)
+        else:
+            canvas[top : top + height, left : left + width] = frame
         return canvas
 
-    def result(self, frames: np.ndarray) -> np.ndarray:
+    def result(self, frames: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         """Cut generated frames (N, padded_height, padded_width, 3) in [0, 1] to the result's size, as uint8."""
         return np.round(frames[:, : self.height, : self.width] * 255).clip(0, 255).astype(np.uint8)
