@@ -116,4 +116,4 @@ def look_for(frames: Iterable[NDArray[np.uint8]]) -> Trace:
     if found.there:
         return found
     scaled = max((_correlation(view, scale), scale) for scale in np.geomspace(*SCALES, STEPS) for view in views)
-    return max(found, Trace(*map(float, scaled)), key=lambda trace: trace.there)
+    return max(found, Trace(*map(float, scaled)), key=lambda trace: (trace.there, trace.score))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from diffsign.detect.cuts import find_cuts
 from diffsign.detect.openpose import read_openpose
 from diffsign.detect.preview import write_preview
 from diffsign.detect.process import limited_threads, quiet_natives
+from diffsign.detect.upright import how_to_turn, turn_of, turn_with_a_person
 from diffsign.errors import DiffSignError
-from diffsign.records.clip import iter_clip, probe_clip
+from diffsign.records.clip import ClipInfo, iter_clip, probe_clip
 from diffsign.records.keypoints import BODY, BODY_NAMES, FACE, LEFT_HAND, RIGHT_HAND, Keypoints, save_keypoints
 from diffsign.records.placement import load_placement
 from diffsign.records.shots import mark_cuts
@@ -115,8 +118,33 @@ def detect_clip(
     points[..., :2] *= np.array([info.width, info.height]) / [large.width, large.height]
     keypoints = Keypoints(points, info.fps, info.width, info.height, world=world, detector=MEDIAPIPE)
     if settings.require_person:
+        if not frames_with(keypoints)["body"]:
+            _require_upright(pictures, clip, settings, threads)
         check_presence(keypoints, clip)
+        if degrees := turn_of(keypoints):
+            log.warning(
+                "The person in '%s' lies on the side or stands on the head. If the pixels are turned, %s.",
+                clip,
+                how_to_turn(degrees),
+            )
     return replace(keypoints, changes=mark_cuts(keypoints.changes, cuts))
+
+
+def _require_upright(pictures: Path, clip: str | Path, settings: DetectSettings, threads: int | None) -> None:
+    """Raise a clear error if there is somebody in a clip that shows nobody, once it is turned."""
+
+    def found(frames: Iterable[np.ndarray]) -> bool:
+        from diffsign.detect.holistic import detect_pictures
+
+        turned = list(frames)
+        info = ClipInfo(turned[0].shape[1], turned[0].shape[0], 1.0, len(turned))
+        points, _ = detect_pictures(lambda: iter(turned), info, settings, str(clip), range(1, len(turned)))
+        return bool((points[..., 2] > 0).any(axis=1).mean() > 0.5)
+
+    with limited_threads(threads), quiet_natives():
+        degrees = turn_with_a_person(list(islice(iter_clip(pictures), 0, 240, 24)), found)
+    if degrees:
+        raise DiffSignError(f"nobody was found in '{clip}', which lies on its side: {how_to_turn(degrees)}.")
 
 
 def require_same_person(keypoints: Keypoints, folder: Path, clip: Path, threads: int) -> None:
