@@ -53,5 +53,6 @@ def explain_validation(error: ValidationError, where: str, known: Iterable[str] 
             sentences.append(f"'{key}' is missing")
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            sentences.append(f"'{key}' is {problem['input']!r}: {message[:1].lower()}{message[1:]}")
+            what = f"'{key}' is {problem['input']!r}: " if problem["loc"] else ""
+            sentences.append(f"{what}{message[:1].lower()}{message[1:]}")
     return DiffSignError(f"{where}: " + "; ".join(sentences) + ".")

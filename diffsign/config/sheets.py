@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from diffsign.config.family import ControlName, parse_lora
 from diffsign.config.renamed import former_names, renamed
@@ -33,6 +34,21 @@ def _identifier(value: str) -> str:
     return value
 
 
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
+
+
+def _seconds(value: Any) -> Any:
+    """Return seconds for a clock time, 1:02.5 or 0:01:02.5; anything else as it is."""
+    found = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+#: Seconds, or a clock time.
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
@@ -54,8 +70,8 @@ class VideoRow(Settings):
     spoken_language: str | None = Field(default=None, description="Language of the text to say, such as en.")
     signed_language: str | None = Field(default=None, description="Sign language of the text to say, such as ase.")
     lexicon: TrackedPath | None = Field(default=None, description="Folder of signs for the text to say.")
-    start: float | None = Field(default=None, ge=0, description="Seconds into the file where the clip begins.")
-    end: float | None = Field(default=None, gt=0, description="Seconds into the file where the clip ends.")
+    start: Seconds | None = Field(default=None, ge=0, description="Seconds (or 1:02.5) into the file: the clip begins.")
+    end: Seconds | None = Field(default=None, gt=0, description="Seconds (or 1:02.5) into the file: the clip ends.")
     rotate: int = Field(
         default=0,
         multiple_of=90,
@@ -210,16 +226,26 @@ def _is_comment(line: Line, header: list[str], id_column: str) -> bool:
     return place == 0 or place >= len(line.cells) or not re.fullmatch(ID_PATTERN, line.cells[place])
 
 
+def _column(name: str, known: Iterable[str]) -> str:
+    """Return a column's name as it is known, whatever its capitals and blanks."""
+    plain = re.sub(r"[\s-]+", "_", name.strip()).lower()
+    return plain if name not in known and plain in known else name
+
+
 def _header(path: Path, cells: tuple[str, ...], model: type[Settings]) -> list[str]:
     """Return the columns under present names, "" for blank ones."""
-    known, named = list(model.model_fields), [name for name in cells if name]
-    if len(set(named)) != len(named):
-        raise DiffSignError(f"sheet '{path}': a column is named twice.")
+    known = list(model.model_fields)
+    cells = tuple(_column(name, (*known, *former_names(model))) for name in cells)
+    named = [name for name in cells if name]
+    if twice := [name for place, name in enumerate(named) if name in named[:place]]:
+        raise DiffSignError(f"sheet '{path}': the column '{twice[0]}' is there twice; keep one.")
     present = dict(zip(named, renamed(dict.fromkeys(named), former_names(model), f"sheet '{path}'"), strict=True))
     for column in present.values():
         if column not in known:
-            hint = " (are the columns separated by tabs?)" if "," in column else nearest(column, known)
-            raise DiffSignError(f"sheet '{path}': unknown column '{column}'{hint}; the columns are {', '.join(known)}.")
+            raise DiffSignError(
+                f"sheet '{path}': unknown column '{column}'{nearest(column, known)}; the columns are "
+                f"{', '.join(known)}."
+            )
     return [present.get(name, "") for name in cells]
 
 

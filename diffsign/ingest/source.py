@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import av.error
+import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from PIL import Image
 
 from diffsign import processes
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
 from diffsign.records.ffmpeg import FORMATS, LOCAL_FILE, ffmpeg_command
 
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+
+#: How many frames' times are looked at for the rate of a film that keeps to none, and how few say nothing.
+MOST_TIMES, LEAST_TIMES = 2000, 8
 #: How many frames are looked at for fields that the file does not tell of.
 IDET_FRAMES = 240
 #: Fewer frames than this prove nothing.
@@ -132,15 +139,51 @@ def _colours(frame: VideoFrame) -> Colours:
     )
 
 
-def _rate(stream: av.VideoStream) -> Fraction | None:
-    """Return the rate that a stream's timestamps keep to, unless that is far from what there is on average.
+def _rate(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Return the rate that a stream's timestamps keep to; where they vary, the rate of where they are close.
 
-    The average of a short GIF is wrong by its last frame; the timestamps of a film of varying rate keep to no rate.
+    The average of a short GIF is wrong by its last frame. The average of a film of varying rate would lose frames
+    where there are many.
     """
     average, steps = stream.average_rate, stream.guessed_rate
     if average and steps and not 0.8 * average <= steps <= 1.25 * average:
-        return average
+        return max(average, _closest(container, stream) or average)
     return steps or average
+
+
+def _closest(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Return the rate of the quarter of the frames that follow one another most closely; None if there are few."""
+    packets = islice(container.demux(stream), MOST_TIMES)
+    times = np.unique([packet.pts for packet in packets if packet.pts is not None])
+    container.seek(0)
+    if len(times) < LEAST_TIMES or not stream.time_base:
+        return None
+    steps = np.diff(times)
+    close = steps[steps <= 1.5 * np.quantile(steps, 0.25)]
+    return Fraction(1 / float(close.mean() * stream.time_base)).limit_denominator(1001)
+
+
+def measured_seconds(source: Source) -> float | None:
+    """Return how long a source's pictures last by their own times, which the container may have wrong.
+
+    All of the file is read, nothing is decoded.
+    """
+    with av.open(str(source.path.absolute()), options=_OPTIONS, metadata_errors="replace") as container:
+        times: list[float] = []
+        for packet in container.demux(container.streams[source.video]):
+            if packet.pts is not None:
+                times.append(float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        start = (container.start_time or 0) / av.time_base
+    return max(times) - start if times else None
+
+
+def _seconds(container: InputContainer) -> float | None:
+    """Return a container's length; Matroska counts it from 0 and not from where its streams start."""
+    if not container.duration:
+        return None
+    late = max(container.start_time or 0, 0) if container.format.name.startswith("matroska") else 0
+    seconds = (container.duration - late) / av.time_base
+    return seconds if seconds > 0 else None
 
 
 def _subtitles(container: InputContainer) -> tuple[dict[int, str], bool]:
@@ -168,8 +211,8 @@ def _describe(container: InputContainer, path: Path) -> Source:
         width=width,
         height=height,
         pixel_aspect=pixel_aspect,
-        seconds=container.duration / av.time_base if container.duration else None,
-        fps=_rate(stream),
+        seconds=_seconds(container),
+        fps=_rate(container, stream),
         video=stream.index,
         audio=None if audio is None else audio.index,
         interlaced=frame.interlaced_frame,
@@ -180,6 +223,17 @@ def _describe(container: InputContainer, path: Path) -> Source:
     )
 
 
+def _picture(path: Path) -> str | None:
+    """Return what a file is that begins as a picture does, and what to do; None if it may be a video."""
+    try:
+        with Image.open(path, formats=("JPEG", "WEBP", "TIFF", "BMP", "PNG")) as opened:
+            if getattr(opened, "n_frames", 1) == 1:
+                return f"a picture ({opened.format}); a video of a person signing was expected"
+            return "an animated WebP; save it as GIF or MP4" if opened.format == "WEBP" else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
 def probe_source(path: str | Path) -> Source:
     """Describe a source video; only its first picture is decoded.
 
@@ -188,9 +242,10 @@ def probe_source(path: str | Path) -> Source:
             only sound, or its codec is unknown.
     """
     path = require_file(path, "video")
-    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    if picture := _picture(path):
+        raise DiffSignError(f"video '{path}' is {picture}.")
     try:
-        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+        with av.open(str(path.absolute()), options=_OPTIONS, metadata_errors="replace") as container:
             return _describe(container, path)
     except DiffSignError:
         raise

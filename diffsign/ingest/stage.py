@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from diffsign.errors import DiffSignError
 from diffsign.files import atomic, is_disk_full
 from diffsign.ingest.filters import filter_chain
 from diffsign.ingest.sound import trim_options, write_sound
-from diffsign.ingest.source import Source, find_fields, probe_source
+from diffsign.ingest.source import Source, find_fields, measured_seconds, probe_source
 from diffsign.ingest.subtitles import write_subtitles
 from diffsign.ingest.window import Crop, Trim, Window, fit_inside
 from diffsign.progress import track
@@ -78,6 +78,11 @@ class Outputs:
 
 class _DecodingError(Exception):
     """What ffmpeg complained about."""
+
+
+def _check(source: Source, window: Window, settings: IngestSettings) -> None:
+    window.check(source)
+    _check_length(source, window.trim, settings)
 
 
 def _check_length(source: Source, trim: Trim, settings: IngestSettings) -> None:
@@ -253,8 +258,11 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
     """
     source = probe_source(inputs.video)
     settings = with_rate(settings, source)
-    inputs.window.check(source)
-    _check_length(source, inputs.window.trim, settings)
+    try:
+        _check(source, inputs.window, settings)
+    except DiffSignError:  # of a length that the container has wrong, perhaps
+        source = replace(source, seconds=measured_seconds(source))
+        _check(source, inputs.window, settings)
     with ExitStack() as files:
         clip = files.enter_context(atomic(outputs.clip))
         preview = files.enter_context(atomic(outputs.preview)) if outputs.preview else None

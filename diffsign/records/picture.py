@@ -13,7 +13,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
@@ -63,11 +63,33 @@ def _to_srgb(picture: Image.Image, path: Path) -> Image.Image:
     return picture.convert("RGB")
 
 
+def _decode_float_tiff(path: Path) -> Image.Image:
+    """Read floating-point colours, white 1, which Pillow leaves out; raise as Pillow does if it is something else."""
+    import tifffile
+
+    with path.open("rb") as stream:
+        if stream.read(4) not in (b"II*\0", b"MM\0*"):
+            raise UnidentifiedImageError("its content is of none of these formats")
+    values = tifffile.imread(path).astype(np.float64)
+    if values.ndim == 3 and values.shape[0] in (3, 4) and values.shape[2] not in (3, 4):
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+        raise UnidentifiedImageError(f"its pixels are of shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("it has non-finite pixels")
+    white = 1.0 if values[..., :3].max(initial=0) <= 1 else float(values[..., :3].max())
+    values[..., :3] /= white
+    return Image.fromarray(np.rint(255 * values.clip(0, 1)).astype(np.uint8))
+
+
 def _decode(path: Path) -> Image.Image:
     Image.init()
-    with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
-        opened.load()
-        picture = ImageOps.exif_transpose(opened)
+    try:
+        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
+    except UnidentifiedImageError:
+        picture = _decode_float_tiff(path)
     if picture.mode in _WIDE:
         picture = _to_8_bit(picture)
     alpha = None
@@ -83,6 +105,19 @@ def _decode(path: Path) -> Image.Image:
         picture.info["icc_profile"] = profile
     colours = _to_srgb(picture, path)
     return colours if alpha is None else Image.composite(colours, Image.new("RGB", colours.size, BEHIND), alpha)
+
+
+def _of_another_kind(path: Path) -> str | None:
+    """Return what to do about a file that is none of :data:`FORMATS`, by how it begins; None if that says nothing."""
+    with path.open("rb") as stream:
+        start = stream.read(256)
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        return "is a HEIC picture, as phones take them; export it as JPEG"
+    if (start[4:8] == b"ftyp" and start[8:12] not in (b"avif", b"avis")) or start[:4] == b"\x1a\x45\xdf\xa3":
+        return "is a video; take a picture out of it and save that as PNG"
+    if b"<svg" in start or start[:4] in (b"%PDF", b"8BPS") or start[:2] == b"%!":
+        return "is a drawing or a document and no picture; export it as PNG"
+    return None
 
 
 def read_picture(path: str | Path, what: str = "picture") -> Image.Image:
@@ -104,6 +139,13 @@ def read_picture(path: str | Path, what: str = "picture") -> Image.Image:
     path = require_file(path, what)
     try:
         return _decode(path)
+    except UnidentifiedImageError as error:
+        advice = _of_another_kind(path) or (
+            f"is not a picture that can be read ({error}); give a whole PNG, JPEG, WebP, AVIF or TIFF"
+        )
+        raise DiffSignError(f"{what} '{path}' {advice}.") from error
+    except Image.DecompressionBombError as error:
+        raise DiffSignError(f"{what} '{path}' is too large ({error}); scale it down.") from error
     # Pillow's decoders raise whatever a damaged file makes of them: OSError, SyntaxError, struct.error, zlib.error, ….
     except Exception as error:
         raise DiffSignError(
