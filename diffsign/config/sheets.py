@@ -238,7 +238,7 @@ def _header(path: Path, cells: tuple[str, ...], model: type[Settings]) -> list[s
     cells = tuple(_column(name, (*known, *former_names(model))) for name in cells)
     named = [name for name in cells if name]
     if twice := [name for place, name in enumerate(named) if name in named[:place]]:
-        raise DiffSignError(f"sheet '{path}': the column '{twice[0]}' is there twice; keep one.")
+        raise DiffSignError(f"sheet '{path}': the column '{twice[0]}' is named twice; keep one.")
     present = dict(zip(named, renamed(dict.fromkeys(named), former_names(model), f"sheet '{path}'"), strict=True))
     for column in present.values():
         if column not in known:

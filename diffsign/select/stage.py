@@ -77,7 +77,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: SelectSettings, *, threads: 
     for name in ("audio.mka", "subtitles.mks"):
         with atomic(outputs.folder / name) as temporary:
             # An empty file is how ingest says that there is none.
-            temporary.write_bytes(b"" if settings.frames else (inputs.folder / name).read_bytes())
+            kept = not settings.frames and (inputs.folder / name).exists()  # earlier versions kept no subtitles
+            temporary.write_bytes((inputs.folder / name).read_bytes() if kept else b"")
     which = ", ".join(map(str, settings.frames)) or "all"
     return f"{outputs.folder}: frames {which} of {info.frames}."
 

@@ -1,3 +1,4 @@
+import datetime
 from pathlib import Path
 
 import openpyxl
@@ -39,8 +40,7 @@ def test_signers_know_their_kind(tmp_path):
         ("", "is empty"),
         ("video\tpath\n", "no rows"),
         ("video\tpaht\na\ta.mp4\n", "unknown column 'paht' (did you mean 'path'?)"),
-        ("video,path\na,a.mp4\n", "separated by tabs"),
-        ("video\tvideo\tpath\na\ta\ta.mp4\n", "named twice"),
+        ("video\tvideo\tpath\na\ta\ta.mp4\n", "the column 'video' is named twice"),
         ("video\tpath\na\ta.mp4\na\tb.mp4\n", "row 3: the video 'a' appears twice"),
         ("video\tpath\na\ta.mp4\nA\tb.mp4\n", "appears twice"),
         ("video\tpath\n../a\ta.mp4\n", "row 2: 'video' is '../a'"),
@@ -69,8 +69,11 @@ def test_a_signer_without_looks_is_refused(tmp_path):
 
 def test_a_sheet_that_is_no_text(tmp_path):
     path = tmp_path / "sheet.tsv"
-    path.write_bytes(b"PK\x03\x04\xff\xfe\x00\x80")
+    path.write_bytes(b"\x80\xff\x81\x82")
     with pytest.raises(DiffSignError, match="not UTF-8"):
+        read_sheet(path, VideoRow)
+    path.write_bytes(b"PK\x03\x04\xff\xfe\x00\x80")
+    with pytest.raises(DiffSignError, match="as a workbook"):
         read_sheet(path, VideoRow)
 
 
@@ -185,3 +188,62 @@ def test_workbooks(tmp_path):
     (tmp_path / "videos.xlsx").write_bytes(data[: len(data) // 2])
     with pytest.raises(DiffSignError, match=r"videos\.xlsx"):
         read_sheet(tmp_path / "videos.xlsx", VideoRow)
+
+
+@pytest.mark.parametrize("name", ["s.tsv", "s.txt", "s.csv"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# my signers, old; new\nsigner;text\na;red, blue\n",
+        'signer,text\na,"red, blue"\n',
+        "Signer \tText\na\tred, blue\t\t\n\n\t\t\t\n",
+        '\ufeff"signer"\t"text"\r\n"a"\t"red, blue"\r\n',
+    ],
+)
+def test_the_header_says_what_separates_the_cells(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert read_sheet(tmp_path / name, SignerRow)["a"].text == "red, blue"
+
+
+def test_ids_that_look_like_something_else(tmp_path):
+    rows = read_sheet(sheet(tmp_path, "signer\ttext\n001\tNone\nNA\tnan\nnull\t1e5\nTRUE\t-\n"), SignerRow)
+    assert {name: row.text for name, row in rows.items()} == {"001": "None", "NA": "nan", "null": "1e5", "TRUE": "-"}
+
+
+@pytest.mark.parametrize(("cell", "seconds"), [("62.5", 62.5), ("1:02.5", 62.5), ("0:01:02.5", 62.5)])
+def test_clock_times(tmp_path, cell, seconds):
+    assert read_sheet(sheet(tmp_path, f"video\tpath\tstart\na\ta.mp4\t{cell}\n"), VideoRow)["a"].start == seconds
+
+
+def test_workbooks_are_read_as_they_are_shown(tmp_path):
+    """Zeros before a number, dates, times, and cells that are merged down."""
+    book = openpyxl.Workbook()
+    page = book.active
+    for row in [["video", "path", "start"], [1, "a.mp4", datetime.time(0, 1, 2)], [datetime.date(2026, 1, 2), None, 3]]:
+        page.append(row)
+    page["A2"].number_format = "000"
+    page.merge_cells("B2:B3")
+    book.save(tmp_path / "videos.xlsx")
+    rows = read_sheet(tmp_path / "videos.xlsx", VideoRow)
+    assert {name: (row.path, row.start) for name, row in rows.items()} == {
+        "001": ("a.mp4", 62.0),
+        "2026-01-02": ("a.mp4", 3.0),
+    }
+    (tmp_path / "videos.tsv").write_bytes((tmp_path / "videos.xlsx").read_bytes())
+    assert list(read_sheet(tmp_path / "videos.tsv", VideoRow)) == list(rows), "whatever it is called"
+
+
+def test_a_formula_that_was_never_computed_is_named(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["signer", "text"])
+    book.active.append(["a", '=CONCATENATE("a ","woman")'])
+    book.save(tmp_path / "signers.xlsx")
+    with pytest.raises(DiffSignError, match="cell B2 holds a formula"):
+        read_sheet(tmp_path / "signers.xlsx", SignerRow)
+
+
+@pytest.mark.parametrize("name", ["a.ods", "a.xls", "a.numbers"])
+def test_sheets_of_other_kinds_say_what_to_save(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0 or PK")
+    with pytest.raises(DiffSignError, match=r"save it as \.xlsx"):
+        read_sheet(tmp_path / name, SignerRow)

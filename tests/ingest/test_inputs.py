@@ -17,14 +17,12 @@ from diffsign.ingest.stage import Inputs, Outputs, run
 from diffsign.ingest.window import Trim, Turn, Window
 from diffsign.records.clip import iter_clip, read_clip
 from diffsign.records.ffmpeg import ffmpeg_command, ffmpeg_version
-from diffsign.records.picture import read_picture
 
 SMALL = IngestSettings(fps=24, height=96)
 #: Colours of the card's eight patches.
 PATCHES = np.array(
     [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 255, 255), (128, 128, 128), (0, 0, 0), (224, 172, 140)]
 )
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "inputs"
 
 
 def card(number: int, width: int = 128, height: int = 96) -> np.ndarray:
@@ -283,50 +281,3 @@ def test_titles_in_another_encoding_do_not_matter(tmp_path, ingested, suffix):
     path = encode(tmp_path / f"a.{suffix}", [card(i) for i in range(6)], "-metadata", "title=MARKER")
     path.write_bytes(path.read_bytes().replace(b"MARKER", b"caf\xe9\xff\xfe"))
     assert number_of(ingested(path).pictures[5]) == 5
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"there is no folder of inputs beside the repository ({SHARED})")
-class TestShared:
-    """Files that went wrong once (``shared/inputs`` beside the repository, with its README)."""
-
-    @pytest.mark.parametrize(
-        ("name", "count"),
-        [
-            ("01_sound_hangs_join.mp4", 48),
-            ("04_hdr_pq.mp4", 24),
-            ("05_hd_untagged.mp4", 48),
-            ("06_two_video.mkv", 48),
-            ("10_sound_not_muxable.flv", 48),
-        ],
-    )
-    def test_colours_and_frames(self, ingested, name, count):
-        pictures = ingested(SHARED / name, IngestSettings(fps=24, height=240)).pictures
-        assert np.abs(patches_of(pictures[4]) - PATCHES).max() <= 4
-        assert [number_of(picture) for picture in pictures[:count]] == list(range(count))
-
-    def test_sound(self, ingested):
-        assert ingested(SHARED / "03_audio_starts_late.mp4").sound()[1] == pytest.approx(1.5, abs=0.02)
-        late = ingested(SHARED / "03_audio_starts_late.mp4", trim=Trim(0.25))
-        assert late.sound()[1] == pytest.approx(1.25, abs=0.02)
-
-    @pytest.mark.skipif(ffmpeg_version().endswith("-static"), reason="this ffmpeg crashes on MPEG transport streams")
-    def test_size(self, ingested):
-        last = ingested(SHARED / "07_size_changes.ts").pictures[-3]
-        assert last[:8].max() < 40 and np.abs(patches_of(last[12:-12]) - PATCHES).max() <= 12
-
-    def test_fields(self, ingested, caplog):
-        ingested(SHARED / "08_interlaced_unflagged.mp4")
-        assert "interlaced" in caplog.text
-
-    @pytest.mark.parametrize("name", ["pic_exif6.jpg", "pic_gray16.png", "pic_int32.tif", "pic_p3.jpg"])
-    def test_pictures(self, name):
-        picture = np.asarray(read_picture(SHARED / name)).astype(float)
-        assert picture.shape == (256, 256, 3) and 20 < picture.mean() < 235 and picture.std() > 20
-
-    @pytest.mark.parametrize("name", ["pic_pal_transp.gif", "pic_rgba_black.png"])
-    def test_transparency(self, name):
-        assert np.asarray(read_picture(SHARED / name))[0, 0].tolist() == [255, 255, 255]
-
-    def test_a_picture_cut_short(self):
-        with pytest.raises(DiffSignError, match=r"pic_trunc\.jpg"):
-            read_picture(SHARED / "pic_trunc.jpg")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms, features
 
 from diffsign.errors import DiffSignError
@@ -156,3 +157,34 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path):
     Image.fromarray(np.full((8, 8), np.nan, np.float32)).save(tmp_path / "a.tiff")
     with pytest.raises(DiffSignError, match="non-finite"):
         read_picture(tmp_path / "a.tiff")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize("planar", [False, True])
+def test_colours_in_floating_point(tmp_path, colours, kind, planar):
+    values = (colours / 255).astype(kind)
+    layout = {"planarconfig": "separate"} if planar else {}
+    tifffile.imwrite(tmp_path / "a.tif", np.moveaxis(values, -1, 0) if planar else values, photometric="rgb", **layout)
+    assert np.abs(pixels(tmp_path / "a.tif").astype(int) - colours).max() <= 1
+
+
+def test_of_an_animation_the_first_frame(tmp_path, colours):
+    first, second = Image.fromarray(colours), Image.fromarray(255 - colours)
+    for name, options in (("a.gif", {}), ("a.webp", {"lossless": True}), ("a.png", {})):
+        first.save(tmp_path / name, save_all=True, append_images=[second], **options)
+        assert np.abs(pixels(tmp_path / name).astype(int) - colours).max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "is a HEIC picture"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(100), "is a video"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "is a drawing"),
+        (b"%PDF-1.7 ...", "or a document"),
+    ],
+)
+def test_other_kinds_are_told_apart(tmp_path, content, says):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(DiffSignError, match=says):
+        read_picture(tmp_path / "a.jpg")

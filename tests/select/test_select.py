@@ -46,10 +46,11 @@ def test_frames_are_taken_with_all_that_was_made_of_them(folder, tmp_path):
 
 def test_all_frames_keep_their_sound_and_shots(folder, tmp_path):
     (folder / "audio.mka").write_bytes(b"sound")
+    (folder / "subtitles.mks").write_bytes(b"words")
     out = tmp_path / "selected"
     run(Inputs(folder, ("pose",)), Outputs(out), SelectSettings())
     assert read_clip(out / "clip.mkv")[0].shape[0] == 8
-    assert (out / "audio.mka").read_bytes() == b"sound"
+    assert (out / "audio.mka").read_bytes() == b"sound" and (out / "subtitles.mks").read_bytes() == b"words"
     assert load_motion(out / "motion.npz").starts.tolist() == [True] + 7 * [False]
 
 
