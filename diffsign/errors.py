@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,44 @@ class TryAgainError(DiffSignError):
 
 class DiskFullError(TryAgainError):
     """There was no space left: nothing of the input is wrong, and the same command works when there is room."""
+
+
+#: Debian's packages of the system libraries that OpenCV, MediaPipe and Blender open, by the beginning of their names.
+_PACKAGES = {
+    "libEGL": "libegl1",
+    "libGL": "libgl1",
+    "libGLESv2": "libgles2",
+    "libGLX": "libglx0",
+    "libICE": "libice6",
+    "libSM": "libsm6",
+    "libX11": "libx11-6",
+    "libXext": "libxext6",
+    "libXfixes": "libxfixes3",
+    "libXi": "libxi6",
+    "libXrender": "libxrender1",
+    "libXt": "libxt6",
+    "libXxf86vm": "libxxf86vm1",
+    "libglib-2.0": "libglib2.0-0",
+    "libgomp": "libgomp1",
+    "libgthread-2.0": "libglib2.0-0",
+    "libstdc++": "libstdc++6",
+    "libvulkan": "libvulkan1",
+    "libxkbcommon": "libxkbcommon0",
+}
+
+
+def missing_library(complaint: str) -> str | None:
+    """Return what to do about a system library that the loader did not find; None if it complains of something else.
+
+    >>> missing_library("ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
+    "the system library 'libGL.so.1' is missing; install it (on Debian and Ubuntu: apt-get install libgl1)"
+    """
+    found = re.search(r"([\w.+-]+)(\.so[\w.]*): cannot open shared object file", complaint)
+    if found is None:
+        return None
+    package = _PACKAGES.get(found[1])
+    how = f"apt-get install {package}" if package else f"apt-file search {found[1]}{found[2]} names the package"
+    return f"the system library '{found[1]}{found[2]}' is missing; install it (on Debian and Ubuntu: {how})"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ from diffsign.avatar.passes import PASSES, PassReader, layers
 from diffsign.avatar.scene import Scene
 from diffsign.avatar.stillness import Stillness
 from diffsign.config.render import RenderSettings
-from diffsign.errors import DiffSignError
+from diffsign.errors import DiffSignError, missing_library
 from diffsign.files import atomic, scratch
 from diffsign.progress import track
 from diffsign.records.clip import ClipWriter
@@ -101,6 +101,8 @@ class BlenderProcess:
         processes.require_unhurt(f"Blender ({self.name}, after frame {self.done})", status)
         if status:
             reason = self.problem or (self.output[-1] if self.output else "it said nothing")
+            if advice := missing_library(reason):
+                raise DiffSignError(f"Blender ({self.name}) does not start: {advice}.")
             raise DiffSignError(
                 f"Blender ({self.name}) stopped with status {status} after frame {self.done}: {reason}. Check that "
                 "it runs here (pip install bpy, or give the path of an installed Blender), or try another engine."

@@ -20,7 +20,7 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from diffsign.cli.renamed import Commands, Group
-from diffsign.errors import DiffSignError, TryAgainError
+from diffsign.errors import DiffSignError, TryAgainError, missing_library
 from diffsign.files import is_disk_full
 from diffsign.processes import end_cleanly_on_signals
 
@@ -137,6 +137,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, ImportError | OSError) and (advice := missing_library(str(error))):
+            _complain(f"{advice}.")
         if is_disk_full(error):
             _complain(f"the disk is full: {error}; make room and run the command again.", os.EX_TEMPFAIL)
         traceback.print_exc()

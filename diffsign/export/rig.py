@@ -21,7 +21,7 @@ from diffsign.avatar.outfit import Outfit, dress, rest_body
 from diffsign.avatar.surfaces import Shell, Solid
 from diffsign.body.model import Body
 from diffsign.config.render import RenderSettings
-from diffsign.errors import DiffSignError
+from diffsign.errors import DiffSignError, missing_library
 from diffsign.files import scratch
 from diffsign.geometry.skeleton import JOINTS, PARENTS
 from diffsign.records.motion import Motion
@@ -47,6 +47,9 @@ def write_rig(motion: Motion, body: Body, settings: RenderSettings, out: Path) -
         )
     processes.require_unhurt(f"Blender ({settings.blender or 'the bpy package'})", done.returncode)
     if done.returncode or not out.stat().st_size:
+        said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+        if advice := missing_library(said):
+            raise DiffSignError(f"Blender ({settings.blender or 'the bpy package'}) does not start: {advice}.")
         lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("problem ")]
         reason = lines[-1].removeprefix("problem ") if lines else f"it stopped with status {done.returncode}"
         raise DiffSignError(
