@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from diffsign.config.say import SaySettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic
@@ -71,7 +73,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: SaySettings, *, threads: int
                 "write it otherwise, or give a lexicon that has it."
             )
         poses = [
-            library["cap"](result.pose, _seconds(result, token, settings))
+            library["cap"](_agreeing(result.pose), _seconds(result, token, settings))
             for result, token in zip(results, lookup.last_coverage, strict=True)
         ]
         pose = library["concatenate"](poses, max_sign_seconds=None)
@@ -79,6 +81,18 @@ def run(inputs: Inputs, outputs: Outputs, settings: SaySettings, *, threads: int
         pose.write(stream)
     said = ", ".join(f"{token.word} ({_how(token.coverage.value)})" for token in lookup.last_coverage)
     return f"{outputs.pose}: {len(pose.body.data) / pose.body.fps:.1f} s; {said}."
+
+
+def _agreeing(pose: Any) -> Any:
+    """Return a pose whose points are missing where their confidence is 0, and nowhere else.
+
+    Letters of some alphabets have points that are there without confidence, which pose-format cannot resample.
+    """
+    body = pose.body
+    missing = np.ma.getmaskarray(body.data).any(axis=-1) | (np.asarray(body.confidence) == 0)
+    body.confidence = np.where(missing, 0, body.confidence)
+    body.data = np.ma.array(body.data.data, mask=np.repeat(missing[..., None], body.data.shape[-1], axis=-1))
+    return pose
 
 
 def _seconds(result: Any, token: Any, settings: SaySettings) -> float:

@@ -11,6 +11,8 @@ from diffsign.errors import DiffSignError
 from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND
 from diffsign.say.stage import Inputs, Outputs, run
 
+LEFT_HAND_POINTS, RIGHT_HAND_POINTS = ([*range(67)[part]] for part in (LEFT_HAND, RIGHT_HAND))
+
 pytest.importorskip("spoken_to_signed", reason="the extra 'text' is not installed")
 
 
@@ -26,6 +28,14 @@ def test_a_word_is_spelled_with_the_right_hand(tmp_path):
     assert len(keypoints) / keypoints.fps == pytest.approx(2.0, abs=0.3)
     assert (keypoints.confidence[:, RIGHT_HAND] > 0).mean() > 0.9
     assert (keypoints.confidence[:, LEFT_HAND] == 0).all()
+
+
+@pytest.mark.parametrize(("spoken", "signed", "word"), [("de", "gsg", "Amit"), ("el", "gss", "Μαρια")])
+def test_alphabets_with_points_without_confidence_are_spelled(tmp_path, spoken, signed, word):
+    _, out = say(tmp_path, word, spoken_language=spoken, signed_language=signed)
+    keypoints = keypoints_of_pose(read_pose_file(out), 512)
+    assert len(keypoints) / keypoints.fps == pytest.approx(len(word) / 3, abs=0.5)
+    assert (keypoints.confidence[:, [*LEFT_HAND_POINTS, *RIGHT_HAND_POINTS]] > 0).any(axis=1).mean() > 0.7
 
 
 def test_the_pace_is_kept_by_long_words(tmp_path):
