@@ -190,8 +190,8 @@ def column(
 
 
 def _best(defined: Sequence[int], estimates: Sequence[Estimate], definition: MetricDefinition) -> int | None:
-    """Return which method is best, None if nothing is better or there is no other."""
-    if not definition.better or len(defined) < 2:
+    """Return which method is best, None if nothing is better, there is no other, or all are alike."""
+    if not definition.better or len({estimates[number].mean for number in defined}) < 2:
         return None
     sign = 1 if definition.better == "higher" else -1
     return max(defined, key=lambda number: sign * estimates[number].mean)

@@ -168,6 +168,13 @@ def test_holm_leaves_out_what_has_no_p() -> None:
     assert np.isnan(adjusted[0]) and adjusted[1:] == pytest.approx([0.03, 0.5, 0.04])
 
 
+def test_where_all_are_alike_none_is_best(write_run, tmp_path: Path) -> None:
+    for name in "ab":
+        write_run(name, [1.0] * 6)
+    rows = compared(tmp_path / "out", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert {(row["best"], row["p"]) for row in rows.values()} == {("False", "")}
+
+
 def test_the_best_may_be_sought_within_each_run(write_run, tmp_path: Path) -> None:
     for run_name, first, second in (("a", 1.0, 2.0), ("b", 3.0, 4.0)):
         write_run(run_name, [first] * 5, signer="anna")
