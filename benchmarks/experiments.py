@@ -33,7 +33,7 @@ COLUMNS = {
     "reference_similarity": "like the reference ↑",
 }
 #: Tables of the page, by the mark between which each stands: folder of results, and whether intervals are shown.
-TABLES = {"one clip": ("results/experiments", False), "eight clips": ("results/clips", True)}
+TABLES = {"one clip": ("results/experiments", False), "six clips": ("results/clips", True)}
 
 
 def cell(row: dict[str, str] | None, *, interval: bool) -> str:
