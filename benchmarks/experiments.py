@@ -32,6 +32,8 @@ COLUMNS = {
     "directional_similarity": "directional similarity ↑",
     "reference_similarity": "like the reference ↑",
 }
+#: Metrics that count whole frames, not hands or pairs.
+OF_FRAMES = ("fid", "directional_similarity", "reference_similarity")
 #: Tables of the page, by the mark between which each stands: folder of results, and whether intervals are shown.
 TABLES = {"one clip": ("results/experiments", False), "six clips": ("results/clips", True)}
 
@@ -46,7 +48,7 @@ def cell(row: dict[str, str] | None, *, interval: bool) -> str:
     text += "*" if row["p"] and float(row["p"]) < 0.05 else ""
     if interval and row["low"]:
         text += f"<br>{format_value(name, float(row['low']))} to {format_value(name, float(row['high']))}"
-    return text
+    return text.replace("-", "−")
 
 
 def table(path: Path, *, intervals: bool) -> list[str]:
@@ -63,7 +65,8 @@ def table(path: Path, *, intervals: bool) -> list[str]:
     lines = ["| | n | frames | " + " | ".join(COLUMNS[name] for name in shown) + " |", "|---" * (len(shown) + 3) + "|"]
     for method in methods:
         clips = max(int(row["n"]) for (name, _), row in found.items() if name == method)
-        frames = (found.get((method, "fid")) or {}).get("frames", "")
+        counted = [found.get((method, metric), {}).get("frames") for metric in OF_FRAMES]
+        frames = max((int(count) for count in counted if count), default=0) or "–"
         cells = [cell(found.get((method, name)), interval=intervals) for name in shown]
         lines.append(f"| {method} | {clips} | {frames} | " + " | ".join(cells) + " |")
     return lines
@@ -77,7 +80,11 @@ def main() -> None:
     options = parser.parse_args()
     try:
         for mark, (folder, intervals) in TABLES.items():
-            lines = table(options.root / folder / "compare" / "compare.csv", intervals=intervals)
+            path = options.root / folder / "compare" / "compare.csv"
+            if not path.exists():
+                sys.stderr.write(f"No comparison at '{path}'; the table '{mark}' stays as it is.\n")
+                continue
+            lines = table(path, intervals=intervals)
             if options.page is None:
                 sys.stdout.write("\n".join([mark, *lines, ""]))
             else:
