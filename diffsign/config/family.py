@@ -36,7 +36,15 @@ def split_revision(text: str) -> dict[str, str]:
 class Weights(Settings):
     """One folder of weights: on the hub, or local."""
 
-    id: str = Field(min_length=1, description="Hub id (owner/name), a local folder, or a folder of the hub's cache.")
+    id: str = Field(
+        min_length=1,
+        description="Hub id (owner/name), a local folder, or a folder of the hub's cache; a base may be one file.",
+    )
+    config: str | None = Field(
+        default=None,
+        min_length=1,
+        description="For a base that is one file (.safetensors): a base of its kind (hub id, folder), for its configs.",
+    )
     revision: str = Field(
         default="main",
         min_length=1,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from diffsign.config.family import ControlName, Family, WeightFile, Weights
+from diffsign.errors import DiffSignError
 from diffsign.models.locate import Finder, Location, MissingPart, WeightsNotFoundError
+from diffsign.models.single_file import CONFIGS, unpacked
 from diffsign.models.weights import DIFFUSERS_STEMS, TRANSFORMERS_STEMS, find_weights, index_names, weight_names
 
 #: Folder inside the download to the names its weights may have.
 Networks = dict[str, tuple[str, ...]]
+
+#: A base whose configs fit most checkpoints in one file.
+_EXAMPLE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 #: Files of a base model beside the weights of its networks.
 _BASE_FILES = ("model_index.json", "scheduler/*.json", "tokenizer*/*", "vae/config.json", "text_encoder_2/config.json")
@@ -104,6 +110,24 @@ class PartFinder:
         """Return a file of weights; None if it is missing."""
         return self._collect(lambda: self.finder.file(weights, what, self._key(key)))
 
+    def one_file(self, weights: Weights, what: str, key: str) -> Location | None:
+        """Return the folder that a checkpoint in one file is laid out as; None if the configs of its kind are missing.
+
+        Raises:
+            DiffSignError: if no configs are named, or the file is of another kind.
+        """
+        file, named = Path(weights.id).expanduser(), self._key(key)
+        if weights.config is None:
+            raise DiffSignError(
+                f"{named}: '{file}' is a checkpoint in one file, which does not say how it is built; name a base of "
+                f"its kind (a folder, or a hub id such as {_EXAMPLE}) in {named}.config."
+            )
+        configs = Weights.model_validate(weights.config)
+        where = self._collect(
+            lambda: self.finder.folder(configs, f"the configs of {what}", f"{named}.config", list(CONFIGS))
+        )
+        return None if where is None else Location(unpacked(file, where.path, named))
+
     def _key(self, key: str) -> str:
         return f"families.{self.name}.{key}"
 
@@ -137,7 +161,9 @@ def locate_parts(finder: PartFinder, family: Family, request: Request) -> Locati
         networks["vae"] = DIFFUSERS_STEMS
     second = [f"text_encoder_2/{name}" for name in list(weight_names(TRANSFORMERS_STEMS[:1], family.base.variant))[:1]]
     locations = Locations(
-        base=finder.network(family.base, "the base model", "base", networks, (*_BASE_FILES, *second)),
+        base=finder.one_file(family.base, "the base model", "base")
+        if Path(family.base.id).expanduser().is_file()
+        else finder.network(family.base, "the base model", "base", networks, (*_BASE_FILES, *second)),
         vae=finder.network(family.vae, "the VAE", "vae", DIFFUSERS_STEMS),
     )
     for name in request.controls:
