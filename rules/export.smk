@@ -77,8 +77,8 @@ rule export_cutout:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=lasting(30),
     params:
         beside=[],
         settings=lambda wildcards: video(wildcards).cutout_flags(),
@@ -140,8 +140,8 @@ rule ingest_backdrop:
         "../envs/video.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=lasting(30),
     params:
         source=lambda wildcards: video(wildcards).row.path,
         stamp=lambda wildcards: video(wildcards).stamp,
@@ -167,8 +167,8 @@ rule export_inset:
         "../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=lasting(30),
     params:
         settings=to_flags(CONFIG.export.inset),
     shell:
