@@ -222,7 +222,7 @@ def _shirt_field(rest: RestBody, appearance: Appearance, points: np.ndarray) -> 
     x, y, z = points.T
     shoulder, wrist = rest.joint("left_shoulder"), rest.joint("left_wrist")
     sleeve_end = shoulder[0] + SLEEVES[appearance.sleeves] * (wrist[0] - shoulder[0])
-    waist = rest.joint("pelvis")[1] - 0.10
+    waist = _waistband(rest) - 0.012  # tucked in
     # The collar is a tilted plane around the root of the neck: low at the throat, high at the nape.
     slope, forward = 0.85, z - rest.joint("neck")[2]
     collar = shoulder[1] + 0.085 - slope * forward
@@ -236,4 +236,9 @@ def _shirt_field(rest: RestBody, appearance: Appearance, points: np.ndarray) -> 
 def _trousers_field(rest: RestBody, points: np.ndarray) -> np.ndarray:
     """Metres (N,) inside the hems of the trousers."""
     y = points[:, 1]
-    return np.minimum(rest.joint("spine1")[1] - 0.02 - y, y - rest.joint("left_ankle")[1] - 0.03)
+    return np.minimum(_waistband(rest) - y, y - rest.joint("left_ankle")[1] - 0.03)
+
+
+def _waistband(rest: RestBody) -> float:
+    """Return the height of the trousers' upper edge, in metres."""
+    return float(rest.joint("spine1")[1]) - 0.02

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from diffsign.avatar.appearance import random_appearance
@@ -11,6 +12,7 @@ from diffsign.config.appearance import Appearance
 from diffsign.config.render import RenderSettings
 from diffsign.errors import DiffSignError
 from diffsign.geometry.camera import Camera
+from diffsign.geometry.visibility import rasterise
 from diffsign.records.clip import read_clip, write_clip
 from diffsign.records.keypoints import FACE
 from diffsign.records.motion import Motion, save_motion
@@ -55,6 +57,22 @@ def test_clothes_lie_outside_the_skin_they_leave(rest):
     assert (distance[bare] > 0.02).all()
     assert points["shirt"][0][:, 0].max() < shoulder + 0.4 * (wrist - shoulder)
     assert points["shirt"][0][:, 1].max() < rest.landmarks[8, 1]
+
+
+@pytest.mark.parametrize("turn", [0.0, np.pi / 2, np.pi])
+def test_the_shirt_is_tucked_in(rest, turn):
+    outfit = dress(rest, Appearance())
+    names = [mesh.name for mesh in outfit.meshes]
+    turned = Rotation.from_rotvec([0, turn, 0]).as_matrix().T
+    points = [(p[0] - rest.joint("pelvis")) @ turned + [0, 0, -2] for p in outfit.positions(rest.vertices[None])]
+    starts = np.cumsum([0, *map(len, points)])
+    faces = [mesh.faces + start for mesh, start in zip(outfit.meshes, starts, strict=False)]
+    of_face = np.repeat(np.arange(len(faces)), [*map(len, faces)])
+    seen = rasterise(np.concatenate(points), np.concatenate(faces), Camera.facing(200, 200, 450.0)).face
+    mesh = np.where(seen < 0, -1, of_face[seen])
+    below_band = np.maximum.accumulate(mesh == names.index("trousers"), axis=0)
+    assert below_band.sum() > 3000 and (mesh == names.index("shirt")).sum() > 1000
+    assert not (below_band & (mesh == names.index("shirt"))).any()
 
 
 def test_eyes_turn_with_the_gaze_and_hair_with_the_head(body, rest):
