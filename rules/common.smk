@@ -90,10 +90,11 @@ def share(jobs):
     return min(4, max(1, (workflow.cores or 2) // max(1, jobs)))
 
 
-#: Threads of a job of one video, of one signer, and of one video by one signer.
+#: Threads of a job of one video, of one signer, of one video by one signer, and of a chunk of that.
 OF_ONE_VIDEO = share(len(VIDEOS))
 OF_ONE_SIGNER = share(len(SIGNERS))
 OF_ONE_RESULT = share(len(VIDEOS) * len(SIGNERS))
+OF_ONE_CHUNK = share(len(VIDEOS) * len(SIGNERS) * CONFIG.chunks)
 
 
 def growing(amount):

@@ -100,7 +100,7 @@ rule generate:
         f"{BENCHMARKS}/signers/{{signer}}/{{video}}/generate-{{scatteritem}}.tsv"
     conda:
         "../envs/diffusion.yaml"
-    threads: OF_ONE_RESULT
+    threads: OF_ONE_CHUNK
     resources:
         mem_mb=growing(12000),
         runtime=lasting(240),

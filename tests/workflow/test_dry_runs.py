@@ -36,9 +36,14 @@ def test_lint_has_no_complaints(project, root):
     assert "good condition" in run.stdout
 
 
-def test_chunks_become_jobs(small):
+def test_chunks_become_jobs_which_share_the_cores(small):
     small.write(videos=VIDEOS, signers=SIGNERS, chunks=3)
-    assert small.planned()["generate"] == 3
+    said = small.snakemake("--dry-run", cores=6).stdout
+    assert jobs(said)["generate"] == 3
+    threads = {
+        rule: int(count) for rule, count in re.findall(r"^rule (\w+):\n(?: .*\n)*? +threads: (\d+)$", said, re.M)
+    }
+    assert threads["generate"] == 2 and threads["evaluate"] == threads["render"] == 4 and "fit" not in threads
 
 
 def test_a_family_is_fine_tuned_on_a_subject_when_a_signer_asks_for_it(small):
