@@ -118,12 +118,13 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
     snakefile = workflow_file()
     with chdir(folder):  # what sheets name is beside the project
         config = read_config(CONFIG_FILE)
-        load_videos(config)
+        several = len(load_videos(config)) > 1
         load_signers(config)
     release_lock(folder, snakefile)
     (folder / config.results / FAILURES).unlink(missing_ok=True)  # of an earlier run
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
-    command += ["--keep-going", "--rerun-incomplete", "--printshellcmds", *more]
+    # Of one video nothing is left to go on with when a step fails: a missing weight is said at once.
+    command += [*(["--keep-going"] if several else []), "--rerun-incomplete", "--printshellcmds", *more]
     (folder / ".snakemake").mkdir(exist_ok=True)
     progress_folder = tempfile.TemporaryDirectory(prefix="diffsign-")
     with progress_folder as progress, warm_commands() as warm, (folder / LOG).open("w") as log:
