@@ -46,6 +46,18 @@ def test_chunks_become_jobs_which_share_the_cores(small):
     assert threads["generate"] == 2 and threads["evaluate"] == threads["render"] == 4 and "fit" not in threads
 
 
+def test_films_for_editors_are_made_when_they_are_asked_for(small):
+    small.write(videos=VIDEOS, signers=SIGNERS, export={"films": ["webm", "mov", "inset"], "avatar": ["mov"]})
+    jobs = small.planned("export")
+    assert {name: jobs[name] for name in ("export_avatar", "export_cutout", "mark_cutout", "mark_inset")} == {
+        "export_avatar": 1,
+        "export_cutout": 1,
+        "mark_cutout": 2,
+        "mark_inset": 1,
+    }
+    assert jobs["ingest"] == jobs["ingest_backdrop"] == jobs["export_inset"] == 1 and "evaluate" not in jobs
+
+
 def test_a_family_is_fine_tuned_on_a_subject_when_a_signer_asks_for_it(small):
     (small.folder / "zwx").mkdir()
     (small.folder / "zwx/1.png").write_bytes(b"not looked at by a dry run")
