@@ -63,7 +63,7 @@ REGION_JOINTS = {
 }
 #: Surfaces whose touches are compared, as parts of the body.
 TOUCHING = (("left_hand", "right_hand"), ("left_hand", "head"), ("right_hand", "head"))
-#: A hand is wrong that is farther than this from where it should be, in palm widths of the picture.
+#: A hand is wrong whose middle is farther than this from where it should be, in palm widths of the picture.
 WRONG = 1.0
 #: A wrist slower than this stands still: metres a second.
 STILL = 0.03
@@ -121,16 +121,22 @@ def signing(body: Body, camera: Camera, points: np.ndarray, vertices: np.ndarray
 
 
 def trust(motion: Motion, result: Signing, truth: Signing) -> dict[str, float]:
-    """Return which share of the frames with a hand in the wrong place are flagged, and of the others."""
+    """Return which share of the hands in the wrong place is flagged, and of the others.
+
+    A hand counts where it is in the picture, in the truth or in the result: one that is shown and not there is wrong.
+    """
     wrong, flagged = [], []
     for column, (side, hand) in enumerate(HANDS.items(), start=1):
-        there = truth.present[side]
-        off = np.linalg.norm(result.pixels[:, hand.start] - truth.pixels[:, hand.start], axis=-1) / truth.palm(hand)
+        there = truth.present[side] | result.present[side]
+        middles = [signing.pixels[:, hand].mean(1) for signing in (result, truth)]
+        off = np.linalg.norm(middles[0] - middles[1], axis=-1) / truth.palm(hand)
         wrong.append((off > WRONG)[there])
         flagged.append((~motion.valid | ~motion.seen[:, column])[there])
     bad, flags = np.concatenate(wrong), np.concatenate(flagged)
     shares = {"wrong_hands": bad, "wrong_hands_flagged": flags[bad], "false_alarms": flags[~bad]}
-    return {name: float(values.mean()) for name, values in shares.items() if len(values)}
+    absent = np.concatenate([~present for present in truth.present.values()])
+    counts = {"wrong_hand_frames": float(bad.sum()), "absent_hand_frames": float(absent.sum())}
+    return counts | {name: float(values.mean()) for name, values in shares.items() if len(values)}
 
 
 def steadiness(result: Signing, truth: Signing) -> dict[str, float]:
@@ -262,6 +268,20 @@ def kind_of(row: Row) -> str:
     return f"{row['set']}, {row['points']}"
 
 
+#: Shares of rare events, pooled over the clips, by what they are shares of.
+POOLED = {
+    "wrong_hands_flagged": "wrong_hand_frames",
+    "contact_recall": "contact_frames",
+    "absent_hands_shown": "absent_hand_frames",
+}
+
+
+def pooled(rows: list[Row], name: str, counted: str) -> float:
+    """Return a share over the events of all clips, of which each row says how many it has."""
+    known = [row for row in rows if name in row]
+    return float(np.average([float(row[name]) for row in known], weights=[float(row[counted]) for row in known]))
+
+
 def mean_rows(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Return the means over the clips by set and kind of points, such as ``gentle, detected``."""
     means = {}
@@ -269,6 +289,7 @@ def mean_rows(rows: list[Row]) -> dict[str, dict[str, float]]:
         mine = [row for row in rows if kind_of(row) == kind]
         numbers = {key for row in mine for key, value in row.items() if not isinstance(value, str)}
         means[kind] = {key: float(np.nanmean([float(row.get(key, np.nan)) for row in mine])) for key in sorted(numbers)}
+        means[kind] |= {name: pooled(mine, name, counted) for name, counted in POOLED.items() if name in numbers}
     return means
 
 

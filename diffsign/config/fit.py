@@ -33,6 +33,11 @@ class StageSettings(Settings):
     interpenetration: float = Field(
         default=0.0, ge=0, description="Weight against fingers and hands inside the body, a centimetre."
     )
+    touch: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight that closes small gaps between a hand and what it lies over in the picture, a centimetre.",
+    )
     depth: float = Field(
         default=10.0, ge=0, description="Weight of the arms' 3D directions that the detector guesses, per radian."
     )
@@ -114,6 +119,7 @@ DEFAULT = (
     ),
     StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=8, hand_joints=0.5, face_joints=0.5),
     StageSettings(name="all", body_prior=2, hand_prior=3, shape=8, iterations=12),
+    StageSettings(name="touches", body_prior=2, hand_prior=3, shape=8, iterations=5, touch=6),
 )
 
 

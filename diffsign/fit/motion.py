@@ -11,15 +11,17 @@ from diffsign.config.fit import FitSettings, StageSettings
 from diffsign.errors import DiffSignError
 from diffsign.fit.arms import initialise_arms
 from diffsign.fit.detectors import detector_of
+from diffsign.fit.focal import telling_frames, through, walk, without_ears
 from diffsign.fit.initial import first_state, orient, usable_frames
 from diffsign.fit.palms import initialise_hands
 from diffsign.fit.points import PointModel
-from diffsign.fit.problem import Problem, View
+from diffsign.fit.problem import Evaluation, Problem, View
 from diffsign.fit.report import FitReport, finish
 from diffsign.fit.solve import minimise
 from diffsign.fit.state import State, Variables
 from diffsign.fit.targets import Targets, find_targets
 from diffsign.fit.terms import all_terms
+from diffsign.fit.terms.touch import find_touches
 from diffsign.fit.unseen import interpolate_hands
 from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
 from diffsign.geometry.rotations import inverse, rotmat_to_rotvec, rotvec_to_rotmat
@@ -29,7 +31,7 @@ from diffsign.records.shots import shot_starts
 
 log = logging.getLogger(__name__)
 
-#: Focal length assumed when none is given, in longer sides of the picture, and how sure that is (log).
+#: Focal length that is expected when none is given, in longer sides of the picture, and how sure that is (log).
 ASSUMED_FOCAL, FOCAL_SIGMA = 1.6, 0.2
 FACE_JOINTS = (22, 23, 24)
 #: A part counts as seen in a clip when its points are in this share of the frames.
@@ -68,6 +70,8 @@ def fit_motion(
     variables = Variables(free_joints(model, targets), model.expressions, model.n_betas)
     shared = replace(variables, shape=True, focal=settings.focal_length is None)
     state = initialise_arms(problem, orient(problem, first_state(problem, usable)))
+    if shared.focal:
+        problem, state = focused(problem, state, settings, shared, usable)
     if len(targets) > settings.window:
         chosen = np.flatnonzero(usable)
         chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, settings.window).round().astype(int))]
@@ -78,6 +82,21 @@ def fit_motion(
         state = anneal(problem, state, settings, shared)
     state = interpolate_hands(state, targets, 1 / keypoints.fps)
     return finish(problem, state, keypoints, usable, body)
+
+
+def focused(
+    problem: Problem, state: State, settings: FitSettings, variables: Variables, usable: np.ndarray
+) -> tuple[Problem, State]:
+    """Return the problem and its first state with the focal length that explains a few frames best."""
+    chosen = telling_frames(problem, usable)
+    probe = problem.with_targets(without_ears(problem.targets.frames(chosen)))
+    variables = replace(variables, focal=False)
+    # Touches are inferred from depth, and depth is what the lens decides.
+    stages = tuple(stage for stage in settings.schedule() if not stage.touch)
+    fitted = anneal(probe, state.frames(chosen), settings.model_copy(update={"stages": stages}), variables)
+    focal = walk(probe, fitted, stages[-1], variables)
+    log.info("focal length: about %.0f pixels", np.exp(focal))
+    return replace(problem, view=replace(problem.view, focal=float(np.exp(focal)))), through(state, focal)
 
 
 def view_of(keypoints: Keypoints, settings: FitSettings) -> View:
@@ -108,11 +127,19 @@ def rescaled(problem: Problem, state: State, probe: State) -> State:
 
 
 def anneal(problem: Problem, state: State, settings: FitSettings, variables: Variables) -> State:
-    """Run the stages one after another; hands are initialised before the first that looks at them."""
+    """Run the stages one after another; hands are initialised before the first that looks at them.
+
+    Which parts touch is decided before a stage that closes gaps; without any, it has nothing to do.
+    """
     ready = False
     for stage in settings.schedule():
         if stage.hand_joints > 0 and not ready:
             state, ready = initialise_hands(problem, state), True
+        if stage.touch > 0:
+            touches = find_touches(Evaluation(problem, state))
+            if not touches.any():
+                continue
+            problem = problem.with_targets(replace(problem.targets, touching=touches))
         outcome = minimise(problem, state, stage, stage_variables(stage, variables))
         state = outcome.state
         log.info("%s: objective %.5g after %d steps", stage.name, outcome.value, outcome.steps)

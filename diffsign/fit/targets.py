@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_opening
@@ -24,12 +25,19 @@ OUTSIDE = 0.3
 EDGE = 0.04
 #: Frames around a found hand in which it may be in the picture, blurred.
 ENTRY = 2
+#: A wrist in the picture that is less sure than this is a guess, where no hand was found for so many seconds.
+SURE_WRIST, LATELY = 0.5, 0.5
 #: In widths of the shoulders: a hand so far from its arm's wrist may be another's, two hands so near may be one.
 OFF_ARM, SAME_HAND = 0.7, 0.2
 #: A hand that is found in so many frames in a row, and not before or after, was there for a moment.
 MOMENT = 2
+#: What may touch, a hand first; points so near in the picture lie over each other, in palm lengths.
+TOUCHING = ((kp.LEFT_HAND, kp.FACE), (kp.RIGHT_HAND, kp.FACE), (kp.LEFT_HAND, kp.RIGHT_HAND))
+OVER, KNUCKLE = 0.25, 9
 #: How far outside, in sides of the picture, a guess is worth anything.
 FARTHEST = 0.5
+HANDS = (kp.LEFT_HAND, kp.RIGHT_HAND)
+WRISTS = [NAMES.index("left_wrist"), NAMES.index("right_wrist")]
 SHOULDERS = [NAMES.index("left_shoulder"), NAMES.index("right_shoulder")]
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
@@ -43,7 +51,7 @@ BONES: list[tuple[int, int]] = [
     *((NAMES.index(f"{side}_{a}"), NAMES.index(f"{side}_{b}")) for side in ("left", "right") for a, b in _ARMS),
 ]
 ARM_BONES = len(BONES)
-for _hand in (kp.LEFT_HAND, kp.RIGHT_HAND):
+for _hand in HANDS:
     _w = _hand.start
     for _finger in range(5):
         _first = _w + 1 + 4 * _finger
@@ -64,6 +72,7 @@ class Targets:
         direction_weight: (T, M) confidence.
         hidden: (T, 2) bool, left and right hands that are not in the picture, as far as anybody can tell.
         starts: (T,) bool, frames that have nothing to do with the one before them: a shot begins.
+        touching: (T, 3) bool, which of :data:`TOUCHING` touch; none until they are fitted near each other.
     """
 
     xy: np.ndarray
@@ -72,6 +81,7 @@ class Targets:
     direction_weight: np.ndarray
     hidden: np.ndarray
     starts: np.ndarray
+    touching: np.ndarray
 
     def __len__(self) -> int:
         return len(self.xy)
@@ -80,6 +90,17 @@ class Targets:
     def joined(self) -> np.ndarray:
         """(T − 2,) float, 0 where the three frames from t on span a cut."""
         return 1.0 - (self.starts[1:-1] | self.starts[2:]).astype(float) if len(self) > 2 else np.zeros(0)
+
+    @cached_property
+    def overlaps(self) -> tuple[np.ndarray, ...]:
+        """(T, n, m) bool for each pair of :data:`TOUCHING`, which detected points lie over each other."""
+        out = []
+        for first, second in TOUCHING:
+            hand, other = self.xy[:, first], self.xy[:, second]
+            palm = np.linalg.norm(hand[:, KNUCKLE] - hand[:, 0], axis=-1)
+            near = np.linalg.norm(hand[:, :, None] - other[:, None], axis=-1) < OVER * palm[:, None, None]
+            out.append(near & (self.weight[:, first] > 0)[:, :, None] & other.any(-1)[:, None])
+        return tuple(out)
 
     def window(self, start: int, stop: int) -> Targets:
         """Return the targets of frames ``start`` to ``stop``."""
@@ -138,11 +159,29 @@ def find_targets(
             known = (direction_weight[:, finger] > 0).all(1)
             direction[np.ix_(known, finger)] = corrected(direction[known][:, finger], detector.bends)
     phantoms = phantom_hands(xy, weight)
-    for hand, part in enumerate((kp.LEFT_HAND, kp.RIGHT_HAND)):
+    for hand, part in enumerate(HANDS):
         weight[phantoms[:, hand], part] = 0
         direction_weight[np.ix_(phantoms[:, hand], ((part.start <= ends) & (ends < part.stop)).all(1))] = 0
+    weight[:, WRISTS] *= ~(inside[:, WRISTS] & guessed_wrists(confidence, weight, keypoints.fps))
     hidden = hidden_hands(xy, weight, size)
-    return Targets(xy, weight, direction, direction_weight, hidden, starts)
+    touching = np.zeros((len(xy), len(TOUCHING)), dtype=bool)
+    return Targets(xy, weight, direction, direction_weight, hidden, starts, touching)
+
+
+def guessed_wrists(confidence: np.ndarray, weight: np.ndarray, fps: float) -> np.ndarray:
+    """Return (T, 2) bool, left and right wrists that are guesses: unsure, and no hand of theirs before or after.
+
+    A detector that sees no wrist puts it where wrists are, often into the picture. Keypoints without any hand say
+    nothing of that.
+
+    Args:
+        confidence: (T, 137) of the points.
+        weight: (T, 137) of the points that pull.
+        fps: frames a second.
+    """
+    found = np.stack([(weight[:, hand] > 0).any(1) for hand in HANDS], axis=1)
+    lately = binary_dilation(found, np.ones((3, 1)), iterations=max(1, round(LATELY * fps)))
+    return (confidence[:, WRISTS] < SURE_WRIST) & ~np.asarray(lately, dtype=bool) & found.any()
 
 
 def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -157,8 +196,7 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         size: (2,) of the picture.
     """
     out = []
-    for side, hand in (("left", kp.LEFT_HAND), ("right", kp.RIGHT_HAND)):
-        wrist = NAMES.index(f"{side}_wrist")
+    for wrist, hand in zip(WRISTS, HANDS, strict=True):
         margin = EDGE * size[1]
         inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
         found = np.asarray(binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY), dtype=bool)
@@ -178,16 +216,15 @@ def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
     width = np.linalg.norm(xy[:, SHOULDERS[0]] - xy[:, SHOULDERS[1]], axis=-1)
     both = (weight[:, SHOULDERS] > 0).all(1)
     width = np.where(both, width, np.median(width[both]) if both.any() else np.inf)
-    shown = [weight[:, part] > 0 for part in (kp.LEFT_HAND, kp.RIGHT_HAND)]
+    shown = [weight[:, part] > 0 for part in HANDS]
     middles = [
         np.sum(xy[:, part] * there[..., None], 1) / np.maximum(there.sum(1), 1)[:, None]
-        for part, there in zip((kp.LEFT_HAND, kp.RIGHT_HAND), shown, strict=True)
+        for part, there in zip(HANDS, shown, strict=True)
     ]
     found = [there.any(1) for there in shown]
     together = found[0] & found[1] & (np.linalg.norm(middles[0] - middles[1], axis=-1) < SAME_HAND * width)
     out = []
-    for hand, side in enumerate(("left", "right")):
-        wrist = NAMES.index(f"{side}_wrist")
+    for hand, wrist in enumerate(WRISTS):
         apart = np.linalg.norm(xy[:, wrist] - middles[hand], axis=-1)
         off = found[hand] & (weight[:, wrist] > 0) & (apart > OFF_ARM * width)
         lasting = np.asarray(binary_opening(found[hand], np.ones(MOMENT + 1)), dtype=bool)

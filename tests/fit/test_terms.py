@@ -20,7 +20,7 @@ from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
 from diffsign.geometry.rotations import inverse_right_jacobian, rotmat_to_rotvec, rotvec_to_rotmat
 
 FRAMES, STEP = 4, 1e-5
-STAGE = StageSettings(name="test", interpenetration=5.0)
+STAGE = StageSettings(name="test", interpenetration=5.0, touch=2.0)
 WEIGHTS = sorted(set(StageSettings.model_fields) - {"name", "iterations"})
 TERMS = (*all_terms(FitSettings(), puppet().joint_rest, 24.0).frames, L2Prior())
 
@@ -47,6 +47,7 @@ def problem():
         rng.uniform(0, 1, direction.shape[:2]),
         np.ones((FRAMES, 2), dtype=bool),
         np.arange(FRAMES) == 0,
+        np.ones((FRAMES, 3), dtype=bool),
     )
     view = View(np.array([256.0, 256.0]), LOOK_ALONG_MINUS_Z, 0.512, 650.0, 0.3)
     problem = Problem(model, targets, view, all_terms(FitSettings(), model.joint_rest, 24.0))

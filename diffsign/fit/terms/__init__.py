@@ -22,6 +22,7 @@ from diffsign.fit.terms.hidden import HiddenHand
 from diffsign.fit.terms.points import BoneDirection, ImageDistance
 from diffsign.fit.terms.shared import FocalLength, Shape
 from diffsign.fit.terms.time import Acceleration
+from diffsign.fit.terms.touch import Touch
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def all_terms(settings: FitSettings, rest: np.ndarray, fps: float) -> Terms:
         BoneDirection(),
         HiddenHand(),
         Interpenetration(),
+        Touch(),
         body,
         bending,
         Upright(),
