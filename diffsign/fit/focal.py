@@ -26,6 +26,8 @@ EARS = [kp.NAMES.index("right_ear"), kp.NAMES.index("left_ear")]
 FRAMES = 12
 #: A step multiplies the focal length by this; after so many steps a lens is as wide as signers are filmed with.
 STEP, STEPS = 0.7, 3
+#: A wider lens may cost this share more: too wide a lens costs many times as much.
+SLACK = 0.005
 
 
 def telling_frames(problem: Problem, usable: np.ndarray) -> np.ndarray:
@@ -59,12 +61,13 @@ def walk(problem: Problem, state: State, stage: StageSettings, variables: Variab
     """
     start = minimise(problem, state, stage, variables)
     state, best, least = start.state, start.state.log_focal, start.value
+    log.debug("focal length %.0f: objective %.5g", np.exp(best), least)
     for _ in range(STEPS):
         trial = through(state, state.log_focal + float(np.log(STEP)))
         view = replace(problem.view, focal=float(np.exp(trial.log_focal)))
         outcome = minimise(replace(problem, view=view), trial, stage, variables)
         log.debug("focal length %.0f: objective %.5g", view.focal, outcome.value)
-        if outcome.value >= least:
+        if outcome.value >= (1 + SLACK) * least:
             break
         state, best, least = outcome.state, trial.log_focal, outcome.value
     return best

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: Focal length that is expected when none is given, in longer sides of the picture, and how sure that is (log).
 ASSUMED_FOCAL, FOCAL_SIGMA = 1.6, 0.2
+#: Gauss-Newton steps at each focal length that is tried.
+SEARCH = 8
 FACE_JOINTS = (22, 23, 24)
 #: A part counts as seen in a clip when its points are in this share of the frames.
 SEEN_SHARE = 0.1
@@ -94,7 +96,7 @@ def focused(
     # Touches are inferred from depth, and depth is what the lens decides.
     stages = tuple(stage for stage in settings.schedule() if not stage.touch)
     fitted = anneal(probe, state.frames(chosen), settings.model_copy(update={"stages": stages}), variables)
-    focal = walk(probe, fitted, stages[-1], variables)
+    focal = walk(probe, fitted, stages[-1].model_copy(update={"iterations": SEARCH}), variables)
     log.info("focal length: about %.0f pixels", np.exp(focal))
     return replace(problem, view=replace(problem.view, focal=float(np.exp(focal)))), through(state, focal)
 

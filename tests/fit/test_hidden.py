@@ -71,6 +71,19 @@ def test_a_hand_is_hidden_unless_its_wrist_is_well_inside(model, lowered):
     assert not targets_of(inside.with_points(blurred)).hidden.any()
 
 
+def test_an_unsure_wrist_without_a_hand_is_a_guess(model):
+    keypoints = seen(model, phrase(model, 4))
+    for confidence, handless, guessed in ((0.4, [LEFT_HAND], True), (0.6, [LEFT_HAND], False), (0.4, [], False)):
+        shown = keypoints.points.copy()
+        shown[:, WRIST, 2] = confidence
+        for hand in handless:
+            shown[:, hand] = 0
+        targets = targets_of(keypoints.with_points(shown))
+        assert (targets.weight[:, WRIST] == 0).all() == guessed and targets.hidden[:, 0].all() == guessed
+    shown[:, LEFT_HAND], shown[:, RIGHT_HAND] = 0, 0  # a detector that looks for no hands says nothing of them
+    assert (targets_of(keypoints.with_points(shown)).weight[:, WRIST] > 0).all()
+
+
 def test_a_hand_found_twice_or_for_a_moment_away_from_its_arm_is_none(model):
     keypoints = seen(model, phrase(model, 9))
     left_wrist = keypoints.points[:, WRIST].copy()
