@@ -150,7 +150,7 @@ def steadiness(result: Signing, truth: Signing) -> dict[str, float]:
         tremble.append(np.linalg.norm(np.diff(own, n=2, axis=0), axis=-1)[still] * truth.fps**2)
     if len(np.concatenate(tremble)):
         measures["tremble_m_s2"] = float(np.concatenate(tremble).mean())
-    rows = [BODY_NAMES.index(f"{side}_shoulder") for side in HANDS]
+    rows = [BODY_NAMES.index("left_shoulder"), BODY_NAMES.index("right_shoulder")]
     moved = np.abs(np.diff(result.points[:, rows], axis=0) - np.diff(truth.points[:, rows], axis=0))
     if len(moved):
         measures["shoulders_depth_mm_a_frame"] = float(1000 * moved[..., 2].mean())
