@@ -131,21 +131,27 @@ def rescaled(problem: Problem, state: State, probe: State) -> State:
 def anneal(problem: Problem, state: State, settings: FitSettings, variables: Variables) -> State:
     """Run the stages one after another; hands are initialised before the first that looks at them.
 
-    Which parts touch is decided before a stage that closes gaps; without any, it has nothing to do.
+    Which parts touch is decided before a stage that closes gaps; if none do, one that does nothing else is left out.
     """
-    ready = False
+    ready, before = False, None
     for stage in settings.schedule():
         if stage.hand_joints > 0 and not ready:
             state, ready = initialise_hands(problem, state), True
         if stage.touch > 0:
             touches = find_touches(Evaluation(problem, state))
-            if not touches.any():
+            if not touches.any() and alike(stage, before):
                 continue
             problem = problem.with_targets(replace(problem.targets, touching=touches))
         outcome = minimise(problem, state, stage, stage_variables(stage, variables))
-        state = outcome.state
+        state, before = outcome.state, stage
         log.info("%s: objective %.5g after %d steps", stage.name, outcome.value, outcome.steps)
     return state
+
+
+def alike(stage: StageSettings, before: StageSettings | None) -> bool:
+    """Tell whether a stage differs from the one before it in closing gaps alone."""
+    same = {"name": stage.name, "iterations": stage.iterations, "touch": stage.touch}
+    return before is not None and before.model_copy(update=same) == stage
 
 
 def stage_variables(stage: StageSettings, variables: Variables) -> Variables:
