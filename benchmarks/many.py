@@ -82,11 +82,21 @@ def run(folder: Path, cores: int, *more: str, hurting: bool) -> tuple[int, float
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
     begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with (folder / "run.log").open("a") as log:
-        process = subprocess.Popen([*command, "--keep-going", *more], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-        while process.poll() is None:
-            if hurting:
-                hurt()
-            time.sleep(0.02)
+        process = subprocess.Popen(
+            [*command, "--keep-going", "--rerun-incomplete", "--nolock", *more],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while process.poll() is None:
+                if hurting:
+                    hurt()
+                time.sleep(0.1)
+        finally:
+            if process.poll() is None:
+                for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    one.kill()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return process.returncode, time.monotonic() - begun, cpu
@@ -114,11 +124,14 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--config", nargs="*", default=[], help="keys of the config, KEY=VALUE")
     parser.add_argument("--whole", action="store_true", help="nothing fails: time only")
-    parser.add_argument("--keep", type=Path, help="folder of the project, which is kept")
+    parser.add_argument(
+        "--keep", type=Path, help="folder of the project, which is kept; what is there already is gone on with"
+    )
     options = parser.parse_args()
     more = ["--config", *options.config] if options.config else []
     folder = options.keep or Path(tempfile.mkdtemp(prefix="many-"))
-    make_project(folder, options.clips)
+    if not (folder / "config").exists():
+        make_project(folder, options.clips)
     if options.whole:
         shutil.copy(SOURCE, folder / "broken.mp4")
     console = Console(width=160)

@@ -99,8 +99,9 @@ def end_as(status: int) -> NoReturn:
 
 @dataclass
 class _Job:
-    """A command at work: the client, the process, and where that says what it has imported."""
+    """A command at work: which, the client, the process, and where that says what it has imported."""
 
+    command: str
     client: socket.socket
     pid: int
     ended: int
@@ -109,9 +110,13 @@ class _Job:
 
 @dataclass
 class Server:
-    """The process that commands are forked from."""
+    """The process that commands are forked from.
+
+    What a command had to import is imported here when it is asked for a second time: one that comes once costs nothing.
+    """
 
     listener: socket.socket
+    learned: dict[str, list[str]] = field(default_factory=dict)
     jobs: list[_Job] = field(default_factory=list)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -148,6 +153,10 @@ class Server:
             _send(client, _SIZE.pack(_REFUSED))
             client.close()
             return None
+        command = next(iter(request["arguments"]), "")
+        for name in self.learned.pop(command, []):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
         learned = os.memfd_create("learned")
         parent = os.getpid()
         gc.freeze()  # what is shared stays shared
@@ -157,7 +166,7 @@ class Server:
             return self._become(client, request, streams, learned)
         for descriptor in streams:
             os.close(descriptor)
-        job = _Job(client, pid, os.pidfd_open(pid), learned)
+        job = _Job(command, client, pid, os.pidfd_open(pid), learned)
         self.jobs.append(job)
         self.selector.register(client, selectors.EVENT_READ, lambda _: self._hand_on(job))
         self.selector.register(job.ended, selectors.EVENT_READ, lambda _: self._report(job))
@@ -178,13 +187,11 @@ class Server:
                 self.selector.unregister(thing)
         with os.fdopen(job.learned) as told:
             told.seek(0)
-            names = told.read().split()
+            if names := told.read().split():
+                self.learned[job.command] = names
         _send(job.client, _SIZE.pack(os.waitstatus_to_exitcode(status)))
         job.client.close()
         os.close(job.ended)
-        for name in names:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
 
     def _become(
         self, client: socket.socket, request: dict[str, Any], streams: list[int], told: int

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from diffsign import processes
 from diffsign.errors import DiffSignError, TryAgainError
 from diffsign.files import atomic
 from diffsign.records.failures import MISTAKE, Failure, load_failures
@@ -83,7 +83,7 @@ def run(inputs: Inputs, outputs: Outputs, resources: Resources) -> str:
     listed.unlink(missing_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
     with warm_commands() as warm:
-        done = subprocess.run(snakemake_command(inputs, resources), env=environment | warm, check=False)
+        done = processes.run(snakemake_command(inputs, resources), env=environment | warm, stdout=None, stderr=None)
     failures = load_failures(listed) if listed.exists() else []
     if done.returncode and not failures:
         raise TryAgainError(f"Snakemake ended with status {done.returncode} and did not say what failed.")

@@ -30,7 +30,7 @@ def shard(tmp_path, monkeypatch):
                 save_failures(out.parent / "failures.json", failures)
             return subprocess.CompletedProcess([], status)
 
-        monkeypatch.setattr(shards.subprocess, "run", pretend)
+        monkeypatch.setattr(shards.processes, "run", pretend)
         monkeypatch.setattr(shards, "warm_commands", lambda: nullcontext({}))
         run(Inputs(Path("Snakefile"), ('shard="s00000"',), part, 3), Outputs(out), Resources())
         return out
