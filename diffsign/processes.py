@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -66,7 +67,11 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run a program that dies with this process, without input; return its status, output and stderr as bytes."""
+    """Run a program that dies with this process, without input; return its status, output and stderr as bytes.
+
+    Raises:
+        TryAgainError: if it was killed: what it has said until then is no answer.
+    """
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start(command, **(streams | options)) as process:
         try:
@@ -74,6 +79,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[b
         except BaseException:
             process.kill()
             raise
+    require_unhurt(Path(command[0]).name, process.returncode)
     return subprocess.CompletedProcess(command, process.returncode, output, complaints)
 
 

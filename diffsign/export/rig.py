@@ -45,7 +45,6 @@ def write_rig(motion: Motion, body: Body, settings: RenderSettings, out: Path) -
             blender_command(settings.blender, command, str(folder), str(out.absolute())),
             env=os.environ | {"TMPDIR": str(folder)},
         )
-    processes.require_unhurt(f"Blender ({settings.blender or 'the bpy package'})", done.returncode)
     if done.returncode or not out.stat().st_size:
         said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
         if advice := missing_library(said):

@@ -20,7 +20,7 @@ from PIL import Image
 from diffsign import processes
 from diffsign.errors import DiffSignError
 from diffsign.files import require_file
-from diffsign.records.ffmpeg import FORMATS, LOCAL_FILE, ffmpeg_command
+from diffsign.records.ffmpeg import FORMATS, LOCAL_FILE, ffmpeg_command, require_unhurt
 
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
@@ -270,7 +270,9 @@ def find_fields(source: Source, start: float) -> str | None:
         *("-frames:v", str(IDET_FRAMES), "-vf", "idet,metadata=print:file=-", "-f", "null", "-"),
     )
     counts: dict[str, float] = {}
-    for line in processes.run(command).stdout.decode(errors="replace").splitlines():
+    looked = processes.run(command)
+    require_unhurt(looked.returncode)
+    for line in looked.stdout.decode(errors="replace").splitlines():
         name, _, value = line.partition("=")
         if name.startswith("lavfi.idet.multiple.") and value.replace(".", "", 1).isdigit():
             counts[name.rpartition(".")[2]] = float(value)

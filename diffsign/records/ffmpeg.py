@@ -103,7 +103,9 @@ def ffmpeg_binary() -> str:
 
 @cache
 def _version(program: str) -> str:
-    first = processes.run([program, "-version"]).stdout.decode(errors="replace").partition("\n")[0].split()
+    done = processes.run([program, "-version"])
+    require_unhurt(done.returncode)
+    first = done.stdout.decode(errors="replace").partition("\n")[0].split()
     return first[2] if len(first) > 2 else "unknown"
 
 

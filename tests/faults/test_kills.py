@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import pytest
 
+from diffsign import processes
 from diffsign.errors import TryAgainError
 from diffsign.records.clip import ClipWriter, write_clip
 from diffsign.records.ffmpeg import ffmpeg_command, why_it_ended
@@ -148,6 +149,11 @@ def test_a_program_that_is_killed_is_no_mistake_of_the_file(tmp_path: Path) -> N
             writer._process.wait()
             writer.write(frame)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_program_has_said_is_no_answer() -> None:
+    with pytest.raises(TryAgainError, match="sh was killed by signal 9"):
+        processes.run(["sh", "-c", "echo half; kill -9 $$"])
 
 
 @pytest.mark.parametrize("status", [-9, 255])
