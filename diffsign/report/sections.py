@@ -114,5 +114,8 @@ def index_row(result: Evaluation, href: str, videos: list[Video], page: Any, *, 
         "fps": result.fps,
         "frames": result.frames,
         "videos": player,
-        "breaks": [[b.start, b.end, b.worst, f"{b.parameter}: {b.what}", b.parameter] for b in result.breaks],
+        "breaks": [
+            [b.start, b.end, b.worst, f"{b.parameter}: {b.what}, against {AGAINST[b.against]}", b.parameter]
+            for b in result.breaks
+        ],
     }
