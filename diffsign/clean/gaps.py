@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import Akima1DInterpolator
+from scipy.ndimage import label
 
 #: Samples on either side of a gap that shape the curve through it.
 NEIGHBOURS = 3
@@ -57,3 +58,12 @@ def interpolate_confidence(confidence: np.ndarray, known: np.ndarray, filled: np
             after = int(np.searchsorted(times, t))
             result[t, point] = 0.5 * min(confidence[times[after - 1], point], confidence[times[after], point])
     return result
+
+
+def gaps_with(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return (T, N) bool: all frames of the gaps in ``known`` (T, N) that have a flagged frame (T, N)."""
+    bad = np.zeros_like(known)
+    for point in np.flatnonzero((flags & ~known).any(axis=0)):
+        runs, _ = label(~known[:, point])
+        bad[:, point] = np.isin(runs, np.setdiff1d(runs[flags[:, point]], [0]))
+    return bad

@@ -283,6 +283,30 @@ def test_half_a_second_stays_missing(truth: np.ndarray) -> None:
     assert (result.points[42:, RIGHT_HAND, 2] > 0).all()
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_a_hand_that_leaves_the_picture_for_a_moment_is_not_put_into_it(truth: np.ndarray, found: bool) -> None:
+    """With or without the detector's own guess at the hand beyond the edge."""
+    points, wrist = truth.copy(), BODY_NAMES.index("right_wrist")
+    points[:, RIGHT_HAND, 1] = 2 * points[:, wrist, None, 1] - points[:, RIGHT_HAND, 1]  # fingers down
+    out = points[:, wrist, 1] > 290
+    assert 0 < out.sum() < len(out) / 2 and (np.diff(np.flatnonzero(~out)) <= 6).all()
+    points[out, wrist, 2] = 0.3
+    points[out, RIGHT_HAND] *= found * np.array([1, 1, 0])
+    keypoints = clean_keypoints(replace(as_keypoints(points), height=290), CleanSettings())
+    assert not keypoints.confidence[out, RIGHT_HAND].any()
+    assert (keypoints.confidence[~out, RIGHT_HAND.start] > 0).all()
+    assert (keypoints.points[out, wrist, 1] > 285).all()
+
+
+def test_a_hand_that_is_lost_in_the_picture_is_bridged_beside_one_that_left(truth: np.ndarray) -> None:
+    points = truth.copy()
+    points[30:33, RIGHT_HAND] = 0
+    points[40:43, LEFT_HAND] = 0
+    points[40:43, BODY_NAMES.index("left_wrist")] = (320, 560, 0.3)
+    filled = clean_keypoints(as_keypoints(points), CleanSettings()).changes & Change.FILLED > 0
+    assert filled[30:33, RIGHT_HAND].all() and not filled[:, LEFT_HAND].any()
+
+
 def test_gaps_up_to_the_limit() -> None:
     seen = np.array([1, 0, 0, 1, 0, 0, 0, 1, 1, 0], dtype=bool)
     assert short_gaps(seen, 2) == [(1, 3)]
