@@ -61,9 +61,6 @@ def interpolate_confidence(confidence: np.ndarray, known: np.ndarray, filled: np
 
 
 def gaps_with(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return (T, N) bool: all frames of the gaps in ``known`` (T, N) that have a flagged frame (T, N)."""
-    bad = np.zeros_like(known)
-    for point in np.flatnonzero((flags & ~known).any(axis=0)):
-        runs, _ = label(~known[:, point])
-        bad[:, point] = np.isin(runs, np.setdiff1d(runs[flags[:, point]], [0]))
-    return bad
+    """Return (T,) bool: all frames of the gaps in ``known`` (T,) that have a frame flagged in ``flags`` (T,)."""
+    gaps, _ = label(~known)
+    return np.isin(gaps, np.setdiff1d(gaps[flags], [0]))

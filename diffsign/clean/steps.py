@@ -34,8 +34,7 @@ class Shot:
         confidence: (T, 137), 0 where missing.
         world: (T, 137, 3) metres, NaN where missing.
         world_confidence: (T, 137), 0 where missing.
-        outside: (T, 137) bool, missing because it is not in the picture: the detector has the point, or the wrist of
-            the hand that it did not find, beyond an edge.
+        outside: (T, 2) bool, left and right hands that are not found while the body's wrist is not in the picture.
         changes: (T, 137) bits of :class:`Change`.
     """
 
@@ -63,7 +62,7 @@ class Shot:
 
     def swap(self, swapped: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
         """Exchange points ``left`` and ``right`` of 2D and 3D in the frames ``swapped`` (T,)."""
-        for name in ("xy", "confidence", "world", "world_confidence", "outside", "changes"):
+        for name in ("xy", "confidence", "world", "world_confidence", "changes"):
             setattr(self, name, exchange(getattr(self, name), swapped, left, right))
         for side in (left, right):
             self.changes[np.flatnonzero(swapped)[:, None], side] |= Change.SWAPPED
@@ -85,22 +84,20 @@ def _undo_swaps(shot: Shot, scale: Scale) -> None:
     shot.swap(hands, *HANDS)
 
 
-def _fill(shot: Shot, longest: int, size: tuple[int, int]) -> None:
+def _fill(shot: Shot, longest: int) -> None:
     known, known_world = np.isfinite(shot.xy[..., 0]), np.isfinite(shot.world[..., 0])
-    gone = np.zeros_like(known)
     for part, wrist in ((BODY, None), (LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist"), (FACE, None)):
         points = shot.xy[:, part]
-        gone[:, part] = ~known[:, part].any(axis=1, keepdims=True)
         shot.xy[:, part] = (
             interpolate_beside(points, shot.xy[:, NUMBER[wrist]], longest)
             if wrist
             else interpolate_gaps(points, longest)
         )
         shot.world[:, part] = interpolate_gaps(shot.world[:, part], longest)
-    # What left the picture and came back did not pass through it.
-    passes = ((shot.xy >= 0) & (shot.xy <= size)).all(axis=-1)
-    apart = gaps_with(shot.outside & (passes | gone), known)
-    shot.xy[apart], shot.world[apart & ~known_world] = np.nan, np.nan
+    # A hand that left the picture and came back did not pass through it.
+    for side, hand in enumerate((LEFT_HAND, RIGHT_HAND)):
+        away = gaps_with(shot.outside[:, side], known[:, hand].any(axis=1))
+        shot.xy[away, hand], shot.world[away, hand] = np.nan, np.nan
     filled = np.isfinite(shot.xy[..., 0]) & ~known
     shot.confidence = interpolate_confidence(shot.confidence, known, filled)
     filled_world = np.isfinite(shot.world[..., 0]) & ~known_world
@@ -125,21 +122,20 @@ def _prepare(keypoints: Keypoints, min_confidence: float) -> Shot:
     missing = (keypoints.confidence < max(min_confidence, 1e-6)) | ~np.isfinite(keypoints.xy).all(axis=-1)
     world = np.zeros((len(keypoints), COUNT, 4), np.float32) if keypoints.world is None else keypoints.world
     no_world = (world[..., 3] <= 0) | ~np.isfinite(world).all(axis=-1) | missing
-    beyond = ((keypoints.xy < 0) | (keypoints.xy > (keypoints.width, keypoints.height))).any(axis=-1)
-    outside = beyond & missing
-    for hand, wrist in ((LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist")):
-        outside[:, hand] |= (missing[:, hand].all(axis=1) & beyond[:, NUMBER[wrist]])[:, None]
+    wrists = keypoints.xy[:, [NUMBER["left_wrist"], NUMBER["right_wrist"]]]
+    beyond = ((wrists < 0) | (wrists > (keypoints.width, keypoints.height))).any(axis=-1)
+    unseen = np.stack([missing[:, hand].all(axis=1) for hand in (LEFT_HAND, RIGHT_HAND)], axis=1)
     return Shot(
         xy=np.where(missing[..., None], np.float32(np.nan), keypoints.xy),
         confidence=np.where(missing, np.float32(0), keypoints.confidence),
         world=np.where(no_world[..., None], np.float32(np.nan), world[..., :3]),
         world_confidence=np.where(no_world, np.float32(0), world[..., 3]),
-        outside=outside,
+        outside=beyond & unseen,
         changes=np.zeros(missing.shape, dtype=np.uint8),
     )
 
 
-def _filter(shot: Shot, scale: Scale, fps: float, size: tuple[int, int], settings: CleanSettings) -> Shot:
+def _filter(shot: Shot, scale: Scale, fps: float, settings: CleanSettings) -> Shot:
     """Return a shot without outliers, filled and smoothed, window by window, so that memory does not grow with it."""
     longest = int(settings.max_gap * fps + 1e-6)
     margin = int(fps * (settings.max_gap + LONGEST + 2 * WIDE * max(1.0, settings.smoothing))) + NEAR + 8
@@ -149,7 +145,7 @@ def _filter(shot: Shot, scale: Scale, fps: float, size: tuple[int, int], setting
         first = max(0, start - margin)
         window = shot.part(first, stop + margin, np.float64)
         window.remove(find_outliers(window.xy, fps, scale))
-        _fill(window, longest, size)
+        _fill(window, longest)
         _smooth(window, fps, settings.smoothing)
         out.write(start, window.part(start - first, stop - first))
     return out
@@ -159,8 +155,8 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
     """Clean the keypoints of a clip.
 
     Within each shot: arms and hands that were taken for each other are put back, impossible points are
-    taken out, gaps up to ``max_gap`` are filled and the rest is smoothed, in 2D and in ``world`` alike. What was out of the
-    picture in between stays missing.
+    taken out, gaps up to ``max_gap`` are filled and the rest is smoothed, in 2D and in ``world`` alike. A hand
+    that was out of the picture in between stays missing.
 
     Args:
         keypoints: as detected.
@@ -181,7 +177,7 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
             scale = measure(shot.xy, *size)
         shot.remove(find_glitches(shot.xy, fps, scale))
         _undo_swaps(shot, scale)
-        whole.write(start, _filter(shot, scale, fps, size, settings))
+        whole.write(start, _filter(shot, scale, fps, settings))
     points = np.concatenate([np.nan_to_num(whole.xy), whole.confidence[..., None]], axis=-1)
     world = None
     if keypoints.world is not None:

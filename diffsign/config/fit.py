@@ -118,8 +118,8 @@ DEFAULT = (
         hand_depth=0,
     ),
     StageSettings(name="hands", body_prior=4, hand_prior=4.78, shape=8, hand_joints=0.5, face_joints=0.5),
-    StageSettings(name="all", body_prior=2, hand_prior=3, shape=8, iterations=12),
-    StageSettings(name="touches", body_prior=2, hand_prior=3, shape=8, iterations=5, touch=6),
+    StageSettings(name="all", body_prior=2, hand_prior=3, shape=8, interpenetration=2, iterations=12),
+    StageSettings(name="touches", body_prior=2, hand_prior=3, shape=8, interpenetration=2, iterations=5, touch=6),
 )
 
 

@@ -23,6 +23,8 @@ ARMS = np.isin(NAMES, [f"{side}_{joint}" for side in ("left", "right") for joint
 OUTSIDE = 0.3
 #: A wrist nearer to an edge than this, in heights of the picture, may have its hand beyond it.
 EDGE = 0.04
+#: From the wrist to the knuckles, in widths of the shoulders.
+REACH = 0.25
 #: Frames around a found hand in which it may be in the picture, blurred.
 ENTRY = 2
 #: A wrist in the picture that is less sure than this is a guess, where no hand was found for so many seconds.
@@ -38,6 +40,7 @@ OVER, KNUCKLE = 0.25, 9
 FARTHEST = 0.5
 HANDS = (kp.LEFT_HAND, kp.RIGHT_HAND)
 WRISTS = [NAMES.index("left_wrist"), NAMES.index("right_wrist")]
+ELBOWS = [NAMES.index("left_elbow"), NAMES.index("right_elbow")]
 SHOULDERS = [NAMES.index("left_shoulder"), NAMES.index("right_shoulder")]
 TORSO = [NAMES.index(name) for name in ("right_shoulder", "left_shoulder", "nose", "right_ear", "left_ear")]
 
@@ -184,11 +187,18 @@ def guessed_wrists(confidence: np.ndarray, weight: np.ndarray, fps: float) -> np
     return (confidence[:, WRISTS] < SURE_WRIST) & ~np.asarray(lately, dtype=bool) & found.any()
 
 
+def shoulder_width(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the distance (T,) of the shoulders in pixels, where one is missing the usual one; infinite without any."""
+    width = np.linalg.norm(xy[:, SHOULDERS[0]] - xy[:, SHOULDERS[1]], axis=-1)
+    both = (weight[:, SHOULDERS] > 0).all(1)
+    return np.where(both, width, np.median(width[both]) if both.any() else np.inf)
+
+
 def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return (T, 2) bool, which hands are not in the picture, as far as anybody can tell.
 
-    A hand that was not found is beyond an edge, unless the wrist of its arm is seen well inside: then it is blurred, or
-    body or other hand are before it.
+    A hand that was not found is beyond an edge, unless the wrist of its arm is seen well inside and the forearm does
+    not point the hand out of the picture: then it is blurred, or body or other hand are before it.
 
     Args:
         xy: (T, 137, 2) pixels.
@@ -196,9 +206,13 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         size: (2,) of the picture.
     """
     out = []
-    for wrist, hand in zip(WRISTS, HANDS, strict=True):
-        margin = EDGE * size[1]
+    margin, reach = EDGE * size[1], REACH * shoulder_width(xy, weight)
+    for elbow, wrist, hand in zip(ELBOWS, WRISTS, HANDS, strict=True):
         inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
+        forearm = np.where(weight[:, [elbow]] > 0, xy[:, wrist] - xy[:, elbow], 0.0)
+        along = forearm / np.maximum(np.linalg.norm(forearm, axis=-1), 1e-6)[:, None]
+        knuckles = xy[:, wrist] + np.nan_to_num(reach, posinf=0.0)[:, None] * along
+        inside &= np.all((knuckles >= 0) & (knuckles <= size), axis=-1)
         found = np.asarray(binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY), dtype=bool)
         out.append(~found & ~(inside & (weight[:, wrist] > 0)))
     return np.stack(out, axis=1)
@@ -213,9 +227,7 @@ def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
         xy: (T, 137, 2) pixels.
         weight: (T, 137) of the points that pull.
     """
-    width = np.linalg.norm(xy[:, SHOULDERS[0]] - xy[:, SHOULDERS[1]], axis=-1)
-    both = (weight[:, SHOULDERS] > 0).all(1)
-    width = np.where(both, width, np.median(width[both]) if both.any() else np.inf)
+    width = shoulder_width(xy, weight)
     shown = [weight[:, part] > 0 for part in HANDS]
     middles = [
         np.sum(xy[:, part] * there[..., None], 1) / np.maximum(there.sum(1), 1)[:, None]

@@ -10,7 +10,7 @@ from puppet import puppet
 from diffsign.config.fit import FitSettings
 from diffsign.fit.detectors import detector_of
 from diffsign.fit.motion import fit_motion
-from diffsign.fit.targets import OUTSIDE, find_targets
+from diffsign.fit.targets import OUTSIDE, find_targets, hidden_hands
 from diffsign.geometry.camera import LOOK_ALONG_MINUS_Z
 from diffsign.records.keypoints import LEFT_HAND, NAMES, RIGHT_HAND
 
@@ -97,3 +97,14 @@ def test_a_hand_found_twice_or_for_a_moment_away_from_its_arm_is_none(model):
         found = (shown[:, LEFT_HAND, 2] > 0).any(1)
         assert np.flatnonzero(found & ~(targets.weight[:, LEFT_HAND] > 0).any(1)).tolist() == list(phantom)
         assert (targets.weight[:, RIGHT_HAND] > 0).all()
+
+
+def test_a_forearm_points_its_hand_out_of_the_picture():
+    """A wrist well inside, its hand not found: it is hidden where the knuckles would be beyond the edge."""
+    xy, weight = np.zeros((2, len(NAMES), 2)), np.zeros((2, len(NAMES)))
+    for name, place in (("left_shoulder", (350, 150)), ("right_shoulder", (150, 150)), ("left_wrist", (300, 470))):
+        xy[:, NAMES.index(name)], weight[:, NAMES.index(name)] = place, 1
+    xy[:, ELBOW], weight[:, ELBOW] = [(320, 400), (400, 460)], 1
+    assert hidden_hands(xy, weight, np.array([512, 512]))[:, 0].tolist() == [True, False]
+    weight[:, ELBOW] = 0
+    assert not hidden_hands(xy, weight, np.array([512, 512]))[:, 0].any()

@@ -11,7 +11,7 @@ from puppet import puppet
 from diffsign.config.fit import FitSettings
 from diffsign.errors import DiffSignError
 from diffsign.fit.motion import fit_motion
-from diffsign.fit.terms.contacts import FINGER, find_contacts
+from diffsign.fit.terms.contacts import FINGER, TOUCH, find_contacts
 from diffsign.fit.terms.vposer import NEEDED, VPoserPrior
 from diffsign.records.keypoints import LEFT_HAND, NAMES
 
@@ -90,11 +90,11 @@ def test_depths_on_paper():
         solid[0, NAMES.index(name)] = at
     solid[0, LEFT_HAND] += np.arange(21)[:, None]  # apart from each other and from the right hand
     solid[0, LEFT_HAND.start] = [0, 0, 0.09]  # a centimetre inside a head of radius 0.1
-    solid[0, LEFT_HAND.start + 1] = [0, -0.5, 0.1]  # inside a trunk of radius 0.112
+    solid[0, LEFT_HAND.start + 1] = [0, -0.5, 0.1]  # inside a trunk of radius 0.144
     contacts = find_contacts(solid)
     depth = contacts.depth[0]
-    assert depth[0] == pytest.approx(1 + 100 * FINGER)
-    assert depth[42 + 1] == pytest.approx(1.2 + 100 * FINGER)
+    assert depth[0] == pytest.approx(1 + 100 * (FINGER - TOUCH))
+    assert depth[42 + 1] == pytest.approx(4.4 + 100 * (FINGER - TOUCH))
     touching = np.delete(depth[:84], [0, 43])
     assert np.all(touching == 0)
 
@@ -107,11 +107,10 @@ def test_interpenetration_pushes_a_hand_out_of_the_chest():
     inside = truth.with_pose(pose)
     before = find_contacts(points(model, inside)).depth.max()
     settings = FitSettings(focal_length=660)
-    strict = settings.model_copy(
-        update={"stages": (*settings.schedule(), settings.schedule()[-1].model_copy(update={"interpenetration": 20.0}))}
-    )
     depths = []
-    for chosen in (settings, strict):
+    for weight in (0.0, 20.0):
+        stages = [stage.model_copy(update={"interpenetration": weight}) for stage in settings.schedule()]
+        chosen = settings.model_copy(update={"stages": tuple(stages)})
         motion, _ = fit_motion(seen(model, inside), model, chosen)
         depths.append(find_contacts(points(model, motion)).depth.max())
     assert before > 1 and depths[0] > 1 and depths[1] < 0.5 * depths[0]

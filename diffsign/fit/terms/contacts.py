@@ -2,7 +2,8 @@
 
 SMPLify-X intersects triangles in a compiled extension. What goes wrong in signing is coarser: a hand inside the face,
 inside the chest, or inside the other hand. Each of the 42 hand points is a small sphere; the head is a sphere about
-the middle of the ears, the trunk a capsule from neck to hips, both sized by the body at hand.
+the middle of the ears, the trunk a capsule from below the neck to the hips, both sized by the body at hand. The trunk's
+is as thick as a chest is deep in front, where hands are; at the sides it is narrower than the body.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffsign.config.fit import StageSettings
-from diffsign.fit.derivatives import PointDerivatives
+from diffsign.fit.derivatives import ROW_TYPE, PointDerivatives
 from diffsign.fit.problem import Evaluation
 from diffsign.fit.state import Variables
 from diffsign.fit.terms.base import Jacobian, Residual
@@ -26,7 +27,11 @@ NECK, MID_HIP = NAMES.index("neck"), NAMES.index("mid_hip")
 #: Points that the spheres are made of.
 SOLID_POINTS = np.unique(np.r_[HAND_POINTS, EARS, SHOULDERS, NECK, MID_HIP])
 #: Radius of a finger, metres; of the head in distances of the ears; of the trunk in widths of the shoulders.
-FINGER, HEAD, TRUNK = 0.007, 0.5, 0.28
+FINGER, HEAD, TRUNK = 0.007, 0.5, 0.36
+#: Where the trunk's capsule begins, as a part of the way from neck to hips: its end leaves the throat free.
+CHEST = 0.1
+#: Less deep than this, in metres, is a touch.
+TOUCH = 0.01
 #: The residual counts centimetres.
 UNIT = 0.01
 
@@ -77,9 +82,10 @@ def find_contacts(points: np.ndarray) -> Contacts:
     length = np.maximum(np.sum(axis**2, -1), 1e-12)
     share = np.clip(np.sum((points[:, point] - start) * axis, -1) / length, 0, 1)
     share[:, :count] = 0.5
+    share[:, count : 2 * count] = np.maximum(share[:, count : 2 * count], CHEST)
     away = points[:, point] - (start + share[..., None] * axis)
     distance = np.maximum(np.linalg.norm(away, axis=-1), 1e-6)
-    depth = np.maximum(radius + FINGER - distance, 0) / UNIT
+    depth = np.maximum(radius + FINGER - distance - TOUCH, 0) / UNIT
     return Contacts(depth, away / distance[..., None], point, others, share)
 
 
@@ -93,10 +99,11 @@ class Interpenetration:
         return out
 
     def residuals(self, at: Evaluation, stage: StageSettings) -> Sequence[Residual]:
-        """Return the depths."""
+        """Return the depths of the pairs that touch in some frame."""
         if not stage.interpenetration:
             return []
-        return [Residual(find_contacts(at.posed.points).depth[..., None], stage.interpenetration**2)]
+        depth = find_contacts(at.posed.points).depth
+        return [Residual(depth[:, depth.any(axis=0), None], stage.interpenetration**2)]
 
     def jacobians(
         self, at: Evaluation, stage: StageSettings, variables: Variables, derivatives: PointDerivatives
@@ -105,17 +112,27 @@ class Interpenetration:
         if not stage.interpenetration:
             return []
         contacts = find_contacts(at.posed.points)
+        pairs = np.flatnonzero(contacts.depth.any(axis=0))
+        values = np.zeros((len(contacts.depth), len(pairs), variables.total), ROW_TYPE)
+        frames = np.flatnonzero(contacts.depth.any(axis=1))
+        if len(frames):
+            values[frames] = self._slopes(at, contacts, pairs, frames, derivatives)
+        return [Jacobian(np.arange(variables.total)[None], values[:, None])]
+
+    def _slopes(
+        self, at: Evaluation, contacts: Contacts, pairs: np.ndarray, frames: np.ndarray, derivatives: PointDerivatives
+    ) -> np.ndarray:
+        """Return the derivatives (n, c, C) of the depths of some pairs (c,) in some frames (n,)."""
         moving, place = derivatives.dense
-        rows = np.arange(len(moving))[:, None]
-        first, second = (moving[rows, place[contacts.others[..., end]]] for end in (0, 1))
-        share = contacts.share[..., None, None]
-        change = moving[:, place[contacts.point]] - (1 - share) * first - share * second
-        slope = -np.einsum("tcx,tcxp->tcp", contacts.normal, change, optimize=True)
+        rows, columns = frames[:, None], pairs[None]
+        others, share = contacts.others[rows, columns], contacts.share[rows, columns, None, None]
+        first, second = (moving[rows, place[others[..., end]]] for end in (0, 1))
+        change = moving[rows, place[contacts.point[pairs]]] - (1 - share) * first - share * second
+        slope = -np.einsum("tcx,tcxp->tcp", contacts.normal[rows, columns], change, optimize=True)
         # Head and trunk are as wide as the distance of the ears and of the shoulders says.
         for number, (factor, (a, b)) in enumerate(((HEAD, EARS), (TRUNK, SHOULDERS))):
-            way = at.posed.points[:, a] - at.posed.points[:, b]
+            way = at.posed.points[frames, a] - at.posed.points[frames, b]
             unit = way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
-            wider = factor * np.einsum("tx,txp->tp", unit, moving[:, place[a]] - moving[:, place[b]])
-            slope[:, number * len(HAND_POINTS) : (number + 1) * len(HAND_POINTS)] += wider[:, None]
-        values = slope / UNIT * (contacts.depth > 0)[..., None]
-        return [Jacobian(np.arange(variables.total)[None], values[:, None])]
+            wider = factor * np.einsum("tx,txp->tp", unit, moving[frames, place[a]] - moving[frames, place[b]])
+            slope[:, pairs // len(HAND_POINTS) == number] += wider[:, None]
+        return slope / UNIT * (contacts.depth[rows, columns] > 0)[..., None]
