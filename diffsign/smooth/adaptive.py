@@ -23,6 +23,8 @@ from diffsign.smooth.filters import window_weights
 CUTOFFS = (12.0, 9.0, 7.0, 5.5, 4.3, 3.4, 2.7, 2.1, 1.6, 1.2)
 #: Metres a second at which a limb may be moved half as far as one at rest: a signer's slow movement.
 QUICK = 0.08
+#: How much of a movement along each axis counts as speed: depth is guessed, and its tremble must not pass for a stroke.
+SURE = np.array([1.0, 1.0, 0.2])
 #: Weights by which the choice of a window follows its neighbours, so that it does not change at once.
 BLEND = np.array([0.25, 0.5, 0.25])
 
@@ -62,7 +64,7 @@ class Ladder:
         steady = np.tensordot(self.matrices[len(self.matrices) // 2], positions, axes=1)
         step = np.zeros(positions.shape[:2])
         if len(positions) > 2:
-            step[1:-1] = np.linalg.norm(steady[2:] - steady[:-2], axis=-1) / 2
+            step[1:-1] = np.linalg.norm((steady[2:] - steady[:-2]) * SURE, axis=-1) / 2
             step[0], step[-1] = step[1], step[-2]
         return fps * step.max(-1)
 

@@ -31,6 +31,10 @@ TRUNK_TOLERANCE = Tolerance(0.003, 0.02)
 HEAD_TOLERANCE = Tolerance(0.001, 0.01)
 ARM_TOLERANCE = Tolerance(0.003, 0.02)
 FINGER_TOLERANCE = Tolerance(0.002, 0.01)
+#: What filtering may move a wrist in depth by itself, and how many times as fast it may be for that.
+DEPTH_TOLERANCE, SLOWER_IN_DEPTH = Tolerance(1.0, 0.03), 5.0
+#: Points nearer to the camera than this, metres, are not moved along its rays.
+NEAREST = 0.2
 #: A limb that was not seen may be moved so many times as far.
 UNSEEN = 10.0
 
@@ -112,7 +116,9 @@ def filter_limbs(
         speed = ladder.speeds(outline, fps)
         matrix = ladder.choose(outline, ARM_TOLERANCE, speed, doubt[:, arm.part])
         limb = apply_to_rotations(matrix, world[:, joints])
-        limb = reach(arm, limb, matrix @ outline[:, 0] - arm.shoulder(steady, moved))
+        wrist = in_depth(ladder, outline, speed, doubt[:, arm.part]) @ outline[:, 0, 2]
+        wrist = at_depth(matrix @ outline[:, 0], wrist)
+        limb = reach(arm, limb, wrist - arm.shoulder(steady, moved))
         parent = steady[:, arm.collar]
         for n, joint in enumerate(joints):
             out[:, joint] = inverse(parent) @ limb[:, n]
@@ -122,6 +128,25 @@ def filter_limbs(
         matrix = ladder.choose(tips, FINGER_TOLERANCE, speed, doubt[:, arm.part])
         out[:, arm.fingers] = apply_to_rotations(matrix, rotations[:, arm.fingers])
     return out, moved
+
+
+def in_depth(ladder: Ladder, positions: np.ndarray, speed: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """Return what filters the depth of points (T, n, 3), (T, T): more than their place in the picture, which is sure.
+
+    Args:
+        ladder: the windows.
+        positions: metres.
+        speed: (T,) metres a second.
+        doubt: (T,) factors on the tolerance.
+    """
+    return ladder.choose(positions * [0.0, 0.0, 1.0], DEPTH_TOLERANCE, speed / SLOWER_IN_DEPTH, doubt)
+
+
+def at_depth(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Return points (T, 3) moved along the camera's rays to another depth (T,); the camera is at the origin."""
+    own = points[:, 2]
+    factor = np.where(np.abs(own) > NEAREST, depth / np.where(np.abs(own) > NEAREST, own, 1.0), 1.0)
+    return np.column_stack([points[:, :2] * factor[:, None], depth])
 
 
 def reach(arm: Arm, limb: np.ndarray, wrist: np.ndarray) -> np.ndarray:
