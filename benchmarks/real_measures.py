@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from diffsign.body.model import Body
 from diffsign.errors import DiffSignError
+from diffsign.evaluate.parameters import gap, rather_extended
 from diffsign.records.keypoints import FACE, LEFT_HAND, RIGHT_HAND, Change, Keypoints
 from diffsign.records.motion import Motion
 
@@ -38,10 +38,6 @@ SURE = 0.3
 LONGEST_GAP = 1.0
 #: Hands faster than so many palms a second (about half a metre) are fast.
 FAST = 6.0
-#: A finger whose three joints bend by less than this in all (radians) is extended, by more it is folded.
-BENT = 2.2
-#: An extended thumb's tip is so many palms from the index finger's knuckle.
-THUMB_AWAY = 0.45
 
 
 @dataclass(frozen=True)
@@ -154,21 +150,6 @@ def pose(body: Body, motion: Motion) -> Posed:
     return Posed(points, np.nan_to_num(motion.camera.project(points), nan=-1e6), palm, float(np.mean(lengths)))
 
 
-def bends(points: np.ndarray) -> np.ndarray:
-    """Return by how much index, middle, ring and little finger of hands (..., 21, 3) bend in all, (..., 4) radians."""
-    chain = np.array([[0, f, f + 1, f + 2, f + 3] for f in (5, 9, 13, 17)])
-    bones = np.diff(points[..., chain, :], axis=-2)
-    bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
-    return np.arccos(np.clip((bones[..., 1:, :] * bones[..., :-1, :]).sum(-1), -1, 1)).sum(-1)
-
-
-def extended(points: np.ndarray) -> np.ndarray:
-    """Tell which fingers of hands (..., 21, 3) are extended, (..., 5) bool in the order of :data:`FINGERS`."""
-    palm = np.linalg.norm(points[..., 9, :] - points[..., 0, :], axis=-1)
-    thumb = np.linalg.norm(points[..., 4, :] - points[..., 5, :], axis=-1) > THUMB_AWAY * palm
-    return np.concatenate([thumb[..., None], bends(points) < BENT], axis=-1)
-
-
 def detected_middle(clip: Clip, side: str) -> np.ndarray:
     """Return where a hand's middle was detected (T, 2), pixels; NaN where it was not, or is not believed.
 
@@ -242,7 +223,7 @@ def handshapes(clip: Clip, posed: Posed) -> tuple[dict[str, Any], list[tuple[flo
             continue
         rows = clip.frames(label)
         columns = [FINGERS.index(name) for name in label.value.split(",")]
-        good = extended(posed.points[rows][:, SIDES[label.hand]])[:, columns] == (label.what == "extended")
+        good = rather_extended(posed.points[rows][:, SIDES[label.hand]])[:, columns] == (label.what == "extended")
         asked, right = asked + good.size, right + int(good.sum())
         worst += [
             (0.5 * float((~good[i]).sum()), int(rows[i]), f"{label.hand} fingers should be {label.what}")
@@ -254,12 +235,11 @@ def handshapes(clip: Clip, posed: Posed) -> tuple[dict[str, Any], list[tuple[flo
 def contacts(clip: Clip, posed: Posed, body: Body) -> dict[str, Any]:
     """Return in how many frames labelled touches are kept, and the median distance of the surfaces in centimetres."""
     limit = max(TOUCH_M, TOUCH_PALM * posed.palm_metres)
-    asked, distances = 0, []
+    distances: list[float] = []
     for label in clip.labels:
         if label.what != "contact":
             continue
         rows = clip.frames(label)
-        asked += len(rows)
         motion = clip.smoothed.rows(rows)
         hand = body.vertices(motion, body.parts[f"{label.hand}_hand"])
         if label.value == "chin":
@@ -270,10 +250,9 @@ def contacts(clip: Clip, posed: Posed, body: Body) -> dict[str, Any]:
         else:
             across = "right" if label.hand == "left" else "left"
             other = list(body.vertices(motion, body.parts[f"{across}_hand"]))
-        for ours, theirs in zip(hand, other, strict=True):
-            distances.append(float(cKDTree(theirs).query(ours)[0].min()))
+        distances += gap(hand, other).tolist()
     kept = sum(distance <= limit for distance in distances)
-    out: dict[str, Any] = {"contact_frames": asked, "contact_kept": kept}
+    out: dict[str, Any] = {"contact_frames": len(distances), "contact_kept": kept}
     return out | ({"contact_cm": 100 * float(np.median(distances))} if distances else {})
 
 

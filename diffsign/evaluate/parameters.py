@@ -10,6 +10,7 @@ in OpenPose's order. A frame in which something cannot be told is NaN, and left 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +34,9 @@ NECK = BODY_NAMES.index("neck")
 #: A finger whose three joints bend by less than the first, in sum, is extended, by more than the second folded:
 #: degrees. Straight fingers of real hands sum to about 40, folded ones to about 230.
 EXTENDED_BELOW, FOLDED_ABOVE = 95.0, 120.0
+#: Where only the two are told apart, the first is the limit for fingers, in degrees, and the second for the thumb: the
+#: distance of its tip from the index finger's knuckle, in palm lengths.
+RATHER_EXTENDED_BELOW, THUMB_RATHER_ABOVE = 126.0, 0.45
 #: A thumb whose tip is farther from the little finger's knuckle than the first, in palm lengths, is extended, nearer
 #: than the second folded across the palm; in between it lies beside the index finger.
 THUMB_EXTENDED_ABOVE, THUMB_FOLDED_BELOW = 1.0, 0.7
@@ -114,8 +118,8 @@ def picture_error(result: Array, truth: Array, palm: Array) -> Array:
 # Contact
 
 
-def gap(first: Array, second: Array) -> Array:
-    """Return the smallest distance (T,) in metres between two surfaces, given as points (T, N, 3) and (T, M, 3)."""
+def gap(first: Sequence[Array] | Array, second: Sequence[Array] | Array) -> Array:
+    """Return the smallest distance (T,) in metres between two surfaces, given as points (N, 3) and (M, 3) by frame."""
     pairs = zip(first, second, strict=True)
     return np.array([KDTree(b).query(a)[0].min() if np.isfinite(a).all() else np.nan for a, b in pairs])
 
@@ -261,13 +265,30 @@ def extended(hand: Array) -> npt.NDArray[np.int8]:
     Returns:
         (..., 5) thumb to little finger: 1 extended, −1 folded, 0 in between (curved, bent at the knuckle alone).
     """
-    bends = np.degrees(finger_angles(hand)).reshape(*hand.shape[:-2], 5, 3).sum(-1)
+    bends = _bends(hand)
     state = np.where(bends < EXTENDED_BELOW, 1, np.where(bends > FOLDED_ABOVE, -1, 0))
-    palm = np.linalg.norm(hand[..., MIDDLE, :] - hand[..., WRIST, :], axis=-1)
-    away = np.linalg.norm(hand[..., TIPS[0], :] - hand[..., LITTLE, :], axis=-1) / np.where(palm > 0, palm, np.nan)
+    away = np.linalg.norm(hand[..., TIPS[0], :] - hand[..., LITTLE, :], axis=-1) / _palm_length(hand)
     thumb = np.where(away > THUMB_EXTENDED_ABOVE, 1, np.where(away < THUMB_FOLDED_BELOW, -1, 0))
     state[..., 0] = thumb
     return state.astype(np.int8)
+
+
+def rather_extended(hand: Array) -> Flags:
+    """Tell which fingers (..., 5) of hands (..., 21, 3) are extended rather than folded, for labels of the two."""
+    away = np.linalg.norm(hand[..., TIPS[0], :] - hand[..., INDEX, :], axis=-1) / _palm_length(hand)
+    fingers = _bends(hand) < RATHER_EXTENDED_BELOW
+    fingers[..., 0] = away > THUMB_RATHER_ABOVE
+    return fingers
+
+
+def _bends(hand: Array) -> Array:
+    """Return by how much the three joints of each finger bend in sum, (..., 5) degrees."""
+    return np.degrees(finger_angles(hand)).reshape(*hand.shape[:-2], 5, 3).sum(-1)
+
+
+def _palm_length(hand: Array) -> Array:
+    palm = np.linalg.norm(hand[..., MIDDLE, :] - hand[..., WRIST, :], axis=-1)
+    return np.where(palm > 0, palm, np.nan)
 
 
 def fingers_kept(result: npt.NDArray[np.int8], truth: npt.NDArray[np.int8]) -> float:

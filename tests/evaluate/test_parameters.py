@@ -104,6 +104,8 @@ def test_fingers_extended_folded_and_in_between():
     assert parameters.extended(FLAT).tolist() == [1, 1, 1, 1, 1]
     assert parameters.extended(FIST).tolist() == [-1, -1, -1, -1, -1]
     assert parameters.extended(hand((0, 0, 35, 80, 80)))[1:].tolist() == [1, 0, -1, -1]
+    assert parameters.rather_extended(np.stack([FLAT, FIST]))[:, 1:].tolist() == [[True] * 4, [False] * 4]
+    assert parameters.rather_extended(hand((0, 0, 35, 80, 80)))[1:].tolist() == [True, True, False, False]
     assert parameters.fingers_kept(np.array([1, 0, -1, 1]), np.array([1, 1, 0, -1])) == pytest.approx(1 / 3)
     # two joints of the middle finger bend by 30°, the knuckle by a little less, as it was not quite straight
     assert parameters.handshape_error(hand((0, 0, 30, 0, 0)), FLAT) == pytest.approx(3 * 30 / 15, abs=0.5)
