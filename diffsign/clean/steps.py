@@ -34,7 +34,6 @@ class Shot:
         confidence: (T, 137), 0 where missing.
         world: (T, 137, 3) metres, NaN where missing.
         world_confidence: (T, 137), 0 where missing.
-        outside: (T, 2) bool, left and right hands that are not found while the body's wrist is not in the picture.
         changes: (T, 137) bits of :class:`Change`.
     """
 
@@ -42,7 +41,6 @@ class Shot:
     confidence: np.ndarray
     world: np.ndarray
     world_confidence: np.ndarray
-    outside: np.ndarray
     changes: np.ndarray
 
     def __len__(self) -> int:
@@ -52,8 +50,7 @@ class Shot:
         """Return a copy of the frames from ``start`` to ``stop``, in another precision if that is asked for."""
         values = (self.xy, self.confidence, self.world, self.world_confidence)
         xy, confidence, world, world_confidence = (value[start:stop].astype(dtype) for value in values)
-        flags = (value[start:stop].copy() for value in (self.outside, self.changes))
-        return Shot(xy, confidence, world, world_confidence, *flags)
+        return Shot(xy, confidence, world, world_confidence, self.changes[start:stop].copy())
 
     def write(self, start: int, part: Shot) -> None:
         """Put a part back that begins at frame ``start``."""
@@ -84,20 +81,19 @@ def _undo_swaps(shot: Shot, scale: Scale) -> None:
     shot.swap(hands, *HANDS)
 
 
-def _fill(shot: Shot, longest: int) -> None:
+def _fill(shot: Shot, longest: int, size: tuple[int, int]) -> None:
     known, known_world = np.isfinite(shot.xy[..., 0]), np.isfinite(shot.world[..., 0])
     for part, wrist in ((BODY, None), (LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist"), (FACE, None)):
         points = shot.xy[:, part]
-        shot.xy[:, part] = (
-            interpolate_beside(points, shot.xy[:, NUMBER[wrist]], longest)
-            if wrist
-            else interpolate_gaps(points, longest)
-        )
         shot.world[:, part] = interpolate_gaps(shot.world[:, part], longest)
-    # A hand that left the picture and came back did not pass through it.
-    for side, hand in enumerate((LEFT_HAND, RIGHT_HAND)):
-        away = gaps_with(shot.outside[:, side], known[:, hand].any(axis=1))
-        shot.xy[away, hand], shot.world[away, hand] = np.nan, np.nan
+        if wrist is None:
+            shot.xy[:, part] = interpolate_gaps(points, longest)
+            continue
+        at_wrist, found = shot.xy[:, NUMBER[wrist]], known[:, part].any(axis=1)
+        shot.xy[:, part] = interpolate_beside(points, at_wrist, longest)
+        # A hand that left the picture and came back did not pass through it.
+        away = gaps_with(~found & ((at_wrist < 0) | (at_wrist > size)).any(axis=1), found)
+        shot.xy[away, part], shot.world[away, part] = np.nan, np.nan
     filled = np.isfinite(shot.xy[..., 0]) & ~known
     shot.confidence = interpolate_confidence(shot.confidence, known, filled)
     filled_world = np.isfinite(shot.world[..., 0]) & ~known_world
@@ -122,20 +118,16 @@ def _prepare(keypoints: Keypoints, min_confidence: float) -> Shot:
     missing = (keypoints.confidence < max(min_confidence, 1e-6)) | ~np.isfinite(keypoints.xy).all(axis=-1)
     world = np.zeros((len(keypoints), COUNT, 4), np.float32) if keypoints.world is None else keypoints.world
     no_world = (world[..., 3] <= 0) | ~np.isfinite(world).all(axis=-1) | missing
-    wrists = keypoints.xy[:, [NUMBER["left_wrist"], NUMBER["right_wrist"]]]
-    beyond = ((wrists < 0) | (wrists > (keypoints.width, keypoints.height))).any(axis=-1)
-    unseen = np.stack([missing[:, hand].all(axis=1) for hand in (LEFT_HAND, RIGHT_HAND)], axis=1)
     return Shot(
         xy=np.where(missing[..., None], np.float32(np.nan), keypoints.xy),
         confidence=np.where(missing, np.float32(0), keypoints.confidence),
         world=np.where(no_world[..., None], np.float32(np.nan), world[..., :3]),
         world_confidence=np.where(no_world, np.float32(0), world[..., 3]),
-        outside=beyond & unseen,
         changes=np.zeros(missing.shape, dtype=np.uint8),
     )
 
 
-def _filter(shot: Shot, scale: Scale, fps: float, settings: CleanSettings) -> Shot:
+def _filter(shot: Shot, scale: Scale, fps: float, size: tuple[int, int], settings: CleanSettings) -> Shot:
     """Return a shot without outliers, filled and smoothed, window by window, so that memory does not grow with it."""
     longest = int(settings.max_gap * fps + 1e-6)
     margin = int(fps * (settings.max_gap + LONGEST + 2 * WIDE * max(1.0, settings.smoothing))) + NEAR + 8
@@ -145,7 +137,7 @@ def _filter(shot: Shot, scale: Scale, fps: float, settings: CleanSettings) -> Sh
         first = max(0, start - margin)
         window = shot.part(first, stop + margin, np.float64)
         window.remove(find_outliers(window.xy, fps, scale))
-        _fill(window, longest)
+        _fill(window, longest, size)
         _smooth(window, fps, settings.smoothing)
         out.write(start, window.part(start - first, stop - first))
     return out
@@ -177,7 +169,7 @@ def clean_keypoints(keypoints: Keypoints, settings: CleanSettings) -> Keypoints:
             scale = measure(shot.xy, *size)
         shot.remove(find_glitches(shot.xy, fps, scale))
         _undo_swaps(shot, scale)
-        whole.write(start, _filter(shot, scale, fps, settings))
+        whole.write(start, _filter(shot, scale, fps, size, settings))
     points = np.concatenate([np.nan_to_num(whole.xy), whole.confidence[..., None]], axis=-1)
     world = None
     if keypoints.world is not None:

@@ -300,11 +300,12 @@ def test_a_hand_that_leaves_the_picture_for_a_moment_is_not_put_into_it(truth: n
 
 def test_a_hand_that_is_lost_in_the_picture_is_bridged_beside_one_that_left(truth: np.ndarray) -> None:
     points = truth.copy()
-    points[30:33, RIGHT_HAND] = 0
-    points[40:43, LEFT_HAND] = 0
-    points[40:43, BODY_NAMES.index("left_wrist")] = (320, 560, 0.3)
-    filled = clean_keypoints(as_keypoints(points), CleanSettings()).changes & Change.FILLED > 0
-    assert filled[30:33, RIGHT_HAND].all() and not filled[:, LEFT_HAND].any()
+    out = points[:, BODY_NAMES.index("left_wrist"), 1] > 290
+    lost = points[:, BODY_NAMES.index("right_wrist"), 1] < 240
+    points[lost, RIGHT_HAND], points[out, LEFT_HAND] = 0, 0
+    points[out, BODY_NAMES.index("left_wrist"), 2] = 0.3
+    filled = clean_keypoints(replace(as_keypoints(points), height=290), CleanSettings()).changes & Change.FILLED > 0
+    assert filled[12:-12][lost[12:-12], RIGHT_HAND].all() and not filled[:, LEFT_HAND].any()
 
 
 def test_gaps_up_to_the_limit() -> None:
