@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import Akima1DInterpolator
-from scipy.ndimage import label
 
 #: Samples on either side of a gap that shape the curve through it.
 NEIGHBOURS = 3
@@ -62,5 +61,5 @@ def interpolate_confidence(confidence: np.ndarray, known: np.ndarray, filled: np
 
 def gaps_with(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return (T,) bool: all frames of the gaps in ``known`` (T,) that have a frame flagged in ``flags`` (T,)."""
-    gaps, _ = label(~known)
-    return np.isin(gaps, np.setdiff1d(gaps[flags], [0]))
+    gap = np.cumsum(known)
+    return ~known & np.isin(gap, gap[flags & ~known])
