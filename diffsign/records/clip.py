@@ -30,6 +30,7 @@ from diffsign.errors import DiffSignError
 from diffsign.files import atomic, require_file, temporary_beside
 from diffsign.records.ffmpeg import (
     FILM_PICTURES,
+    FILM_TAGS,
     FILMS,
     FORMATS,
     LOCAL_FILE,
@@ -235,7 +236,8 @@ class ClipWriter:
             "pipe:0", format="rawvideo", pix_fmt=piped, s=f"{width}x{height}", framerate=str(exact_rate(self.fps))
         )
         if self.path.suffix in FILMS:
-            encoder = {"vf": FILM_PICTURES, **options(*FILMS[self.path.suffix].pictures)}
+            encoder = options(*FILMS[self.path.suffix].pictures)
+            encoder["vf"] = f"{FILM_PICTURES},format={encoder['pix_fmt']},{FILM_TAGS}"
         else:
             encoder = {**options(*LOSSLESS), "pix_fmt": stored}
         said = options(*REPRODUCIBLE, *provenance(self.kind))

@@ -34,6 +34,8 @@ LOCAL_FILE = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slicecrc", "1", "-slices", "4")
 #: Pictures of films: of even size, and in numbers that every player reads alike because their tags say what they are.
 FILM_PICTURES = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
+#: What the frames are tagged with, for encoders that look at frames and not at options.
+FILM_TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 _BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 #: H.264 to look at. x264 writes other bytes for other numbers of threads, hence one; so does libvpx.
 VIEWING = (
@@ -47,7 +49,7 @@ VP9 = (
 )
 PRORES = (
     *("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le", "-alpha_bits", "16"),
-    *("-vendor", "apl0", "-threads", "1", *_BT709),
+    *("-vendor", "apl0", "-movflags", "+write_colr", "-threads", "1", *_BT709),
 )
 
 

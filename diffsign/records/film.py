@@ -56,7 +56,7 @@ def put_together(
     kind = FILMS[target.suffix]
     streams: list[Any] = [ffmpeg.input(str(pictures.absolute()), protocol_whitelist="file")["v:0"]]
     said = {f"metadata:g:{number}": f"{name}={value}" for number, (name, value) in enumerate(metadata.items())}
-    encoding = {"c:v": "copy", "t": f"{float(seconds):.6f}", "movflags": "+faststart"}
+    encoding = {"c:v": "copy", "t": f"{float(seconds):.6f}", "movflags": "+faststart+write_colr"}
     if audio is not None and holds_any(audio):
         streams.append(ffmpeg.input(str(Path(audio).absolute()), **options(*LOCAL_FILE))["a:0"])
         encoding |= {"c:a": kind.sound, "af": "apad"}
