@@ -38,8 +38,11 @@ OF_FRAMES = ("fid", "directional_similarity", "reference_similarity")
 TABLES = {"one clip": ("results/experiments", False), "six clips": ("results/clips", True)}
 
 
-def cell(row: dict[str, str] | None, *, interval: bool) -> str:
-    """Return a figure: in bold if it is the best, with a star if it is significantly worse, its interval below it."""
+def cell(row: dict[str, str] | None, clips: int, *, interval: bool) -> str:
+    """Return a figure: in bold if it is the best, with a star if it is significantly worse, its interval below it.
+
+    Fewer clips than the row has are said.
+    """
     if row is None or not row["mean"]:
         return "–"
     name = row["metric"]
@@ -48,6 +51,8 @@ def cell(row: dict[str, str] | None, *, interval: bool) -> str:
     text += "*" if row["p"] and float(row["p"]) < 0.05 else ""
     if interval and row["low"]:
         text += f"<br>{format_value(name, float(row['low']))} to {format_value(name, float(row['high']))}"
+    if int(row["n"]) < clips:
+        text += f"<br>n = {row['n']}"
     return text.replace("-", "−")
 
 
@@ -67,7 +72,7 @@ def table(path: Path, *, intervals: bool) -> list[str]:
         clips = max(int(row["n"]) for (name, _), row in found.items() if name == method)
         counted = [found.get((method, metric), {}).get("frames") for metric in OF_FRAMES]
         frames = max((int(count) for count in counted if count), default=0) or "–"
-        cells = [cell(found.get((method, name)), interval=intervals) for name in shown]
+        cells = [cell(found.get((method, name)), clips, interval=intervals) for name in shown]
         lines.append(f"| {method} | {clips} | {frames} | " + " | ".join(cells) + " |")
     return lines
 

@@ -23,13 +23,13 @@ def test_a_table_shows_the_best_the_stars_and_the_intervals(tmp_path):
         [
             ("a", "fid", 100.0, 90.0, 110.0, 8, 32, True, ""),
             ("b", "fid", 150.0, 140.0, 160.0, 8, 32, False, 0.01),
-            ("a", "handshape_error_source", 10.0, "", "", 8, 64, False, 0.2),
+            ("a", "handshape_error_source", 10.0, "", "", 7, 64, False, 0.2),
             ("b", "handshape_error_source", "", "", "", 0, 0, False, ""),
         ],
     )
     head, _, first, second = experiments.table(path, intervals=True)
     assert head == "| | n | frames | handshape error ↓ | FID ↓ |"
-    assert first == "| a | 8 | 32 | 10.0° | **100**<br>90.0 to 110 |"
+    assert first == "| a | 8 | 32 | 10.0°<br>n = 7 | **100**<br>90.0 to 110 |"
     assert second == "| b | 8 | 32 | – | 150*<br>140 to 160 |"
     assert "to" not in "".join(experiments.table(path, intervals=False))
 
