@@ -86,8 +86,14 @@ def minutes(clips, each):
 
 
 def share(jobs):
-    """Return the threads of a job of which there are so many: its part of the cores, of which none uses more than four well."""
-    return min(4, max(1, (workflow.cores or 2) // max(1, jobs)))
+    """Return the threads of a job of which there are so many: its part of the cores, at most the four that it uses well.
+
+    A job of a cluster has its own.
+    """
+    cores = workflow.resource_settings.cores
+    if cores is None or not workflow.is_main_process:
+        return min(4, cores or 2)
+    return min(4, max(1, cores // max(1, jobs)))
 
 
 #: Threads of a job of one video, of one signer, of one video by one signer, and of a chunk of that.

@@ -34,10 +34,11 @@ class Project:
         (self.folder / "config/config.yaml").write_text(yaml.safe_dump(config))
 
     def snakemake(
-        self, *arguments: str, cores: int = 2, environment: dict[str, str] | None = None
+        self, *arguments: str, cores: int | None = 2, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the folder; its status and both streams as ``stdout`` come back."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += [] if cores is None else ["--cores", str(cores)]
         return subprocess.run(
             [*command, *arguments],
             cwd=self.folder,

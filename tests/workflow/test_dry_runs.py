@@ -242,3 +242,9 @@ def test_sources_that_are_no_film_skip_what_they_have(small):
     assert not {"ingest", "detect"} & set(planned) and planned["evaluate"] == 3
     compared = dict(re.findall(r"--source-keypoints results/videos/(\w)/(\S+) .*--skeleton", said.stdout))
     assert compared == {"b": "avatar/keypoints.npz", "c": "keypoints.npz", "d": "keypoints.npz"}
+
+
+def test_a_cluster_needs_no_number_of_cores(small, root):
+    small.write(videos=VIDEOS, signers=SIGNERS)
+    run = small.snakemake("--dry-run", "--workflow-profile", str(root / "profiles/slurm"), cores=None)
+    assert run.returncode == 0, run.stdout
