@@ -17,6 +17,8 @@ from diffsign.records.failures import Failure, is_mistake, last_line, load_failu
 #: Second of the epoch to which outputs of a failed run are dated, so that the next run makes them anew. Snakemake takes
 #: 0 for no date at all.
 LONG_AGO = 86400.0
+#: What is said of a job whose log is empty.
+KILLED = "killed before it said anything"
 
 
 def unfinished_results(dag: Any, failed: Iterable[Any]) -> list[Failure]:
@@ -45,7 +47,7 @@ def unfinished_results(dag: Any, failed: Iterable[Any]) -> list[Failure]:
         video, signer = (str(job.wildcards_dict.get(name, "")) for name in ("video", "signer"))
         cause = root(job)
         log = str(cause.log[0]) if cause.log and cause in tried else ""
-        message = last_line(Path(log)) if log else "not run"
+        message = (last_line(Path(log)) or KILLED) if log else "not run"
         failures[video, signer] = Failure(video=video, signer=signer, stage=cause.rule.name, log=log, message=message)
     return [failures[ids] for ids in sorted(failures)]
 

@@ -98,4 +98,4 @@ def run(inputs: Inputs, outputs: Outputs, resources: Resources) -> str:
 def _said(failures: list[Failure]) -> str:
     first = failures[0]
     names = f"{first.video} by {first.signer}" if first.signer else first.video
-    return f"{len(failures)} failed; the first is {names}, at {first.stage}: {first.message or 'it was killed'}"
+    return f"{len(failures)} failed; the first is {names}, at {first.stage}: {first.message}"
