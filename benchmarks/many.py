@@ -39,7 +39,7 @@ CONFIG = {
     "generate": {"steps": 1, "width": 128, "height": 128, "device": "cpu"},
     "shard_size": 5,
 }
-BROKEN, KILLED, LARGE = "clip002", "clip003", "clip007"
+BROKEN, KILLED, LARGE = "clip002", "clip003", "clip001"
 #: Bytes of memory that the rendering of one clip may take.
 LIMIT = 1 << 30
 
