@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_opening
+from scipy.ndimage import binary_closing, binary_dilation, binary_opening
 
 from diffsign.fit.bends import corrected
 from diffsign.fit.detectors import Detector
@@ -214,7 +214,10 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         knuckles = xy[:, wrist] + np.nan_to_num(reach, posinf=0.0)[:, None] * along
         inside &= np.all((knuckles >= 0) & (knuckles <= size), axis=-1)
         found = np.asarray(binary_dilation((weight[:, hand] > 0).any(1), iterations=ENTRY), dtype=bool)
-        out.append(~found & ~(inside & (weight[:, wrist] > 0)))
+        hidden = np.pad(~found & ~(inside & (weight[:, wrist] > 0)), ENTRY, mode="edge")
+        # What is out before and after a moment is out meanwhile.
+        closed = np.asarray(binary_closing(hidden, np.ones(2 * ENTRY + 1)), dtype=bool)
+        out.append(~found & closed[ENTRY:-ENTRY])
     return np.stack(out, axis=1)
 
 
