@@ -10,7 +10,7 @@ import numpy as np
 from diffsign.clean.cuts import find_cuts
 from diffsign.clean.gaps import gaps_with, interpolate_beside, interpolate_confidence, interpolate_gaps
 from diffsign.clean.outliers import LONGEST, find_glitches, find_outliers
-from diffsign.clean.scale import NUMBER, Scale, measure
+from diffsign.clean.scale import NUMBER, PALM_M, Scale, measure
 from diffsign.clean.smoothing import NEAR, WIDE, smooth
 from diffsign.clean.swaps import HANDS, LEFT_ARM, RIGHT_ARM, exchange, find_swaps
 from diffsign.config.clean import CleanSettings
@@ -21,6 +21,8 @@ from diffsign.records.shots import mark_cuts, shot_starts
 NOISE_GROUPS = (BODY, LEFT_HAND, RIGHT_HAND, FACE)
 #: Frames that are filtered at once, beside what they need of their neighbours.
 WINDOW = 512
+#: A wrist so many palms beyond the edge has its hand out of the picture; body networks miss a wrist by less.
+AWAY = 0.5
 #: A point that smoothing moves less than this many pixels counts as unchanged.
 UNCHANGED = 0.01
 
@@ -81,7 +83,7 @@ def _undo_swaps(shot: Shot, scale: Scale) -> None:
     shot.swap(hands, *HANDS)
 
 
-def _fill(shot: Shot, longest: int, size: tuple[int, int]) -> None:
+def _fill(shot: Shot, longest: int, size: tuple[int, int], margin: float) -> None:
     known, known_world = np.isfinite(shot.xy[..., 0]), np.isfinite(shot.world[..., 0])
     for part, wrist in ((BODY, None), (LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist"), (FACE, None)):
         points = shot.xy[:, part]
@@ -92,7 +94,8 @@ def _fill(shot: Shot, longest: int, size: tuple[int, int]) -> None:
         at_wrist, found = shot.xy[:, NUMBER[wrist]], known[:, part].any(axis=1)
         shot.xy[:, part] = interpolate_beside(points, at_wrist, longest)
         # A hand that left the picture and came back did not pass through it.
-        away = gaps_with(~found & ((at_wrist < 0) | (at_wrist > size)).any(axis=1), found)
+        beyond = ((at_wrist < -margin) | (at_wrist > np.array(size) + margin)).any(axis=1)
+        away = gaps_with(~found & beyond, found)
         shot.xy[away, part], shot.world[away, part] = np.nan, np.nan
     filled = np.isfinite(shot.xy[..., 0]) & ~known
     shot.confidence = interpolate_confidence(shot.confidence, known, filled)
@@ -137,7 +140,7 @@ def _filter(shot: Shot, scale: Scale, fps: float, size: tuple[int, int], setting
         first = max(0, start - margin)
         window = shot.part(first, stop + margin, np.float64)
         window.remove(find_outliers(window.xy, fps, scale))
-        _fill(window, longest, size)
+        _fill(window, longest, size, AWAY * PALM_M * max(scale.body, scale.hand))
         _smooth(window, fps, settings.smoothing)
         out.write(start, window.part(start - first, stop - first))
     return out
