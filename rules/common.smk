@@ -85,15 +85,18 @@ def minutes(clips, each):
     return round(10 + each * clips.seconds / 60)
 
 
+#: Cores that the run may use; None where none are named, as on a cluster (``workflow.cores`` would be an error).
+CORES = workflow.resource_settings.cores
+
+
 def share(jobs):
     """Return the threads of a job of which there are so many: its part of the cores, at most the four that it uses well.
 
     A job of a cluster has its own.
     """
-    cores = workflow.resource_settings.cores
-    if cores is None or not workflow.is_main_process:
-        return min(4, cores or 2)
-    return min(4, max(1, cores // max(1, jobs)))
+    if CORES is None or not workflow.is_main_process:
+        return min(4, CORES or 2)
+    return min(4, max(1, CORES // max(1, jobs)))
 
 
 #: Threads of a job of one video, of one signer, of one video by one signer, and of a chunk of that.

@@ -30,7 +30,7 @@ rule experiments_source:
         f"{RESULTS}/experiments/logs/source.tsv"
     conda:
         "../envs/results.yaml"
-    threads: workflow.cores or 1
+    threads: CORES or 4
     resources:
         mem_mb=growing(12000),
         runtime=growing(1440),
@@ -58,7 +58,7 @@ rule experiment:
         experiment="|".join(EXPERIMENTS),
     conda:
         "../envs/results.yaml"
-    threads: workflow.cores or 1
+    threads: CORES or 4
     resources:
         mem_mb=growing(12000),
         runtime=growing(1440),

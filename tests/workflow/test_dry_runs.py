@@ -245,6 +245,8 @@ def test_sources_that_are_no_film_skip_what_they_have(small):
 
 
 def test_a_cluster_needs_no_number_of_cores(small, root):
+    chapters = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    assert "workflow.cores or" not in chapters, "a dry run has cores where a run has none"
     small.write(videos=VIDEOS, signers=SIGNERS)
     run = small.snakemake("--dry-run", "--workflow-profile", str(root / "profiles/slurm"), cores=None)
     assert run.returncode == 0, run.stdout
