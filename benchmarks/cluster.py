@@ -91,8 +91,9 @@ def memory(folder: Path) -> None:
     """Give detection too little memory."""
     more = ["--config", "shard_size=0", "--set-resources", "detect:mem_mb=200*attempt", "--retries", "3"]
     status = start(folder, "results/videos/clip0/keypoints.npz", *more).wait()
-    asked = re.findall(r"rule detect:.*?mem_mb=(\d+)", said(folder), flags=re.S)
-    console.print(f"memory: status {status}; detection was given {', '.join(asked)} MB")
+    logs = "".join(path.read_text() for path in sorted((folder / ".snakemake/slurm_logs/rule_detect").rglob("*.log")))
+    killed_at = sorted({int(limit) >> 20 for limit in re.findall(r"exceeded memory limit \(\d+ > (\d+)\)", logs)})
+    console.print(f"memory: status {status}; detection was killed at {killed_at} MiB")
 
 
 def cancel(folder: Path) -> None:
