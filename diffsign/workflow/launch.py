@@ -153,7 +153,8 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
 
 
 def _show(process: subprocess.Popen[str], progress: Path, log: Any) -> None:
-    following, console = Following(), Console(stderr=True)
+    following = Following()
+    console = Console(stderr=True, force_terminal=sys.stderr.isatty())  # a notebook says FORCE_COLOR to a pipe too
 
     def listen() -> None:
         assert process.stdout is not None
