@@ -28,6 +28,8 @@ from diffsign.workflow.warm import warm_commands
 
 LOG, FAILURES = "run.log", "failures.json"
 
+#: What a notebook tells its commands; in logs, colours would hide what begins with "Error:".
+COLOURED = ("FORCE_COLOR", "CLICOLOR_FORCE")
 #: The chunk of a clip that is made in one piece.
 ONLY_CHUNK = "1-of-1"
 
@@ -125,13 +127,14 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
     # Of one video nothing is left to go on with when a step fails: a missing weight is said at once.
     command += [*(["--keep-going"] if several else []), "--rerun-incomplete", "--printshellcmds", *more]
+    plain = {name: value for name, value in os.environ.items() if name not in COLOURED}
     (folder / ".snakemake").mkdir(exist_ok=True)
     progress_folder = tempfile.TemporaryDirectory(prefix="diffsign-")
     with progress_folder as progress, warm_commands() as warm, (folder / LOG).open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | warm | {FOLDER: progress},
+            env=plain | warm | {FOLDER: progress},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
