@@ -1,5 +1,7 @@
 """Settings of ``diffsign ingest``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from diffsign.config.settings import Settings
@@ -21,6 +23,11 @@ class IngestSettings(Settings):
         le=4096,
         multiple_of=8,
         description="Width in pixels; by default as the source's shape asks, to a multiple of 8.",
+    )
+    bars: Literal["crop", "keep"] = Field(
+        default="crop",
+        description="Black bars around a source's picture: cropped, so that a hand behind one is known to be out of "
+        "the picture, or kept.",
     )
     max_seconds: float = Field(
         default=600.0, gt=0, description="Longest clip that is taken; longer sources need a trim."

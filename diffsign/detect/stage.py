@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from diffsign.config.detect import DetectSettings
-from diffsign.detect.bars import find_bars
 from diffsign.detect.cuts import find_cuts
 from diffsign.detect.openpose import read_openpose
 from diffsign.detect.preview import write_preview
@@ -30,8 +29,6 @@ SAMPLES = 5
 #: Points this many shoulder widths from the person are of another video.
 ELSEWHERE = 0.5
 
-#: Frames of a clip that are looked at for bars around its picture.
-BARS_SEEN = 48
 #: What the detector is called in the keypoints.
 MEDIAPIPE = "mediapipe holistic 0.10.21"
 
@@ -130,7 +127,6 @@ def detect_clip(
                 clip,
                 how_to_turn(degrees),
             )
-        warn_of_bars(clip)
     return replace(keypoints, changes=mark_cuts(keypoints.changes, cuts))
 
 
@@ -149,19 +145,6 @@ def _require_upright(pictures: Path, clip: str | Path, settings: DetectSettings,
         degrees = turn_with_a_person(list(islice(iter_clip(pictures), 0, 240, 24)), found)
     if degrees:
         raise DiffSignError(f"nobody was found in '{clip}', which lies on its side: {how_to_turn(degrees)}.")
-
-
-def warn_of_bars(clip: str | Path) -> None:
-    """Warn if a clip has black bars around its picture: hands that go behind one would be drawn over it."""
-    bars = find_bars(islice(iter_clip(clip), BARS_SEEN))
-    if any(bars):
-        sides = zip(("left", "above", "right", "below"), bars, strict=True)
-        log.warning(
-            "'%s' has black bars (%s): a hand behind one would be drawn over it. Crop the video to its picture (column "
-            "'crop', or --crop of ingest).",
-            clip,
-            ", ".join(f"{side} {share:.0%}" for side, share in sides if share),
-        )
 
 
 def require_same_person(keypoints: Keypoints, folder: Path, clip: Path, threads: int) -> None:

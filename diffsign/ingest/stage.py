@@ -17,6 +17,7 @@ from diffsign import processes
 from diffsign.config.ingest import IngestSettings
 from diffsign.errors import DiffSignError
 from diffsign.files import atomic, is_disk_full
+from diffsign.ingest.bars import without_bars
 from diffsign.ingest.filters import filter_chain
 from diffsign.ingest.sound import trim_options, write_sound
 from diffsign.ingest.source import Source, find_fields, measured_seconds, probe_source
@@ -83,6 +84,19 @@ class _DecodingError(Exception):
 def _check(source: Source, window: Window, settings: IngestSettings) -> None:
     window.check(source)
     _check_length(source, window.trim, settings)
+
+
+def _crop_bars(source: Source, window: Window) -> Window:
+    """Return the window of the picture inside black bars, and say so."""
+    inside = without_bars(source, window)
+    if inside.crop and inside.crop != window.crop:
+        crop = inside.crop
+        log.warning(
+            "'%s' has black bars; the clip is the picture inside them, %d:%d:%d:%d (width:height:x:y). "
+            "`bars: keep` keeps them.",
+            *(source.path, crop.width, crop.height, crop.x, crop.y),
+        )
+    return inside
 
 
 def _check_length(source: Source, trim: Trim, settings: IngestSettings) -> None:
@@ -263,6 +277,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: IngestSettings, *, threads: 
     except DiffSignError:  # of a length that the container has wrong, perhaps
         source = replace(source, seconds=measured_seconds(source))
         _check(source, inputs.window, settings)
+    if settings.bars == "crop":
+        inputs = replace(inputs, window=_crop_bars(source, inputs.window))
     with ExitStack() as files:
         clip = files.enter_context(atomic(outputs.clip))
         preview = files.enter_context(atomic(outputs.preview)) if outputs.preview else None

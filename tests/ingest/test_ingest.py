@@ -20,7 +20,7 @@ from diffsign.ingest.window import Crop, Trim, Window, fit_inside, parse_crop, p
 from diffsign.records.clip import ClipWriter, probe_clip, read_clip
 from diffsign.records.ffmpeg import ffmpeg_binary, ffmpeg_version
 
-SMALL = IngestSettings(fps=24, height=64)
+SMALL = IngestSettings(fps=24, height=64, bars="keep")
 
 
 def ingest_video(
@@ -169,7 +169,7 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
 
 def test_portrait_in_a_given_width_gets_bars(tmp_path: Path) -> None:
     source = quadrants(tmp_path / "p.mp4", "64x128")
-    ingest_video(source, tmp_path / "clip.mkv", IngestSettings(fps=24, height=64, width=96))
+    ingest_video(source, tmp_path / "clip.mkv", IngestSettings(fps=24, height=64, width=96, bars="keep"))
     frame = read_clip(tmp_path / "clip.mkv")[0][0]
     assert frame.shape == (64, 96, 3)
     assert frame[:, :31].max() < 40

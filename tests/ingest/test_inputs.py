@@ -18,7 +18,7 @@ from diffsign.ingest.window import Trim, Turn, Window
 from diffsign.records.clip import iter_clip, read_clip
 from diffsign.records.ffmpeg import ffmpeg_command, ffmpeg_version
 
-SMALL = IngestSettings(fps=24, height=96)
+SMALL = IngestSettings(fps=24, height=96, bars="keep")
 #: Colours of the card's eight patches.
 PATCHES = np.array(
     [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 255, 255), (128, 128, 128), (0, 0, 0), (224, 172, 140)]

@@ -29,7 +29,7 @@ def pictures(count: int) -> list[np.ndarray]:
 def test_a_clip_has_the_rate_of_its_source(tmp_path, rate, expected):
     source, clip = tmp_path / "source.mp4", tmp_path / "clip.mkv"
     write_clip(source, pictures(24), rate)
-    run(Inputs(source), Outputs(clip), IngestSettings(height=64))
+    run(Inputs(source), Outputs(clip), IngestSettings(height=64, bars="keep"))
     info = probe_clip(clip)
     assert info.fps == pytest.approx(expected, rel=1e-4)
     assert info.frames == round(24 * expected / rate)
@@ -38,7 +38,7 @@ def test_a_clip_has_the_rate_of_its_source(tmp_path, rate, expected):
 def test_a_rate_that_is_asked_for_is_taken(tmp_path):
     source, clip = tmp_path / "source.mp4", tmp_path / "clip.mkv"
     write_clip(source, pictures(24), 24.0)
-    run(Inputs(source), Outputs(clip), IngestSettings(height=64, fps=12))
+    run(Inputs(source), Outputs(clip), IngestSettings(height=64, fps=12, bars="keep"))
     assert probe_clip(clip).frames == 12
 
 
@@ -50,7 +50,7 @@ def test_a_gif_at_30_loses_and_repeats_no_frame(tmp_path):
     first, *rest = [Image.fromarray(picture) for picture in shown]
     first.save(source, save_all=True, append_images=rest, duration=durations)
     assert float(probe_source(source).fps or 0) == pytest.approx(30, rel=0.01)
-    run(Inputs(source), Outputs(clip), IngestSettings(height=64))
+    run(Inputs(source), Outputs(clip), IngestSettings(height=64, bars="keep"))
     frames, _ = read_clip(clip)
     nearest = [int(np.abs(np.stack(shown).astype(int) - frame).mean((1, 2, 3)).argmin()) for frame in frames]
     assert nearest[:18] == list(range(18))
