@@ -111,7 +111,8 @@ def drawn(
 ) -> np.ndarray:
     """Return a picture (H, W, 3) with a shaded body over it."""
     seen = rasterise(vertices, faces, camera.resized(picture.shape[1], picture.shape[0]))
-    normal = seen.interpolate(vertex_normals(vertices, faces), faces) @ camera.R.T
+    corners = vertex_normals(vertices, faces)[faces[np.maximum(seen.face, 0)]]
+    normal = np.einsum("hwk,hwkx->hwx", seen.weights, corners) @ camera.R.T
     light = np.clip(0.35 - 0.75 * normal[..., 2:] - 0.2 * normal[..., 1:2], 0.1, 1.1)
     cover = OPACITY * (seen.face >= 0)[..., None]
     return np.clip(picture + cover * (colour * light - picture), 0, 255).astype(np.uint8)

@@ -66,16 +66,17 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     return process
 
 
-def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+def run(command: Sequence[str], *, timeout: float | None = None, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that dies with this process, without input; return its status, output and stderr as bytes.
 
     Raises:
         TryAgainError: if it was killed: what it has said until then is no answer.
+        subprocess.TimeoutExpired: if it has not ended after ``timeout`` seconds; it is killed.
     """
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start(command, **(streams | options)) as process:
         try:
-            output, complaints = process.communicate()
+            output, complaints = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
             raise

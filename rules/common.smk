@@ -90,13 +90,18 @@ CORES = workflow.resource_settings.cores
 
 
 def share(jobs):
-    """Return the threads of a job of which there are so many: its part of the cores, at most the four that it uses well.
+    """Return what says the threads of a job of which there are so many: its part of the cores, at most four.
 
-    A job of a cluster has its own.
+    More are not used well. A job of a cluster has two, whatever ``--cores`` says: what it asks for when it is submitted
+    is what it takes when it runs.
     """
-    if CORES is None or not workflow.is_main_process:
-        return min(4, CORES or 2)
-    return min(4, max(1, CORES // max(1, jobs)))
+
+    def threads(wildcards):
+        if CORES is None or not (workflow.is_main_process and workflow.local_exec):
+            return 2
+        return min(4, max(1, CORES // max(1, jobs)))
+
+    return threads
 
 
 #: Threads of a job of one video, of one signer, of one video by one signer, and of a chunk of that.

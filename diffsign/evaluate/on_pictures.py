@@ -28,7 +28,7 @@ def mean_metric(values: np.ndarray, reason: str = "", **details: Any) -> Metric:
 
 
 def _ssim(measured: Measured) -> dict[str, Metric]:
-    single = "the clip has a single frame, or its frames are smaller than the window"
+    single = "no frame follows another without a cut between, or frames are smaller than the window"
     window = {"colour": "luma", "window": "Gaussian 11 px, sigma 1.5"}
     metrics = {}
     for role in ROLES:

@@ -53,6 +53,8 @@ def through(state: State, log_focal: float) -> State:
 def walk(problem: Problem, state: State, stage: StageSettings, variables: Variables) -> float:
     """Return the logarithm of the focal length at which the fit is best.
 
+    If the walk meets no lens that is too wide, it is not the lens that the fit gains by: the expected one is returned.
+
     Args:
         problem: a few frames.
         state: fitted to them through the lens that is expected.
@@ -62,12 +64,13 @@ def walk(problem: Problem, state: State, stage: StageSettings, variables: Variab
     start = minimise(problem, state, stage, variables)
     state, best, least = start.state, start.state.log_focal, start.value
     log.debug("focal length %.0f: objective %.5g", np.exp(best), least)
+    too_wide = False
     for _ in range(STEPS):
         trial = through(state, state.log_focal + float(np.log(STEP)))
         view = replace(problem.view, focal=float(np.exp(trial.log_focal)))
         outcome = minimise(replace(problem, view=view), trial, stage, variables)
         log.debug("focal length %.0f: objective %.5g", view.focal, outcome.value)
-        if outcome.value >= (1 + SLACK) * least:
+        if too_wide := outcome.value >= (1 + SLACK) * least:
             break
         state, best, least = outcome.state, trial.log_focal, outcome.value
-    return best
+    return best if too_wide else start.state.log_focal

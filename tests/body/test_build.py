@@ -18,15 +18,26 @@ def rest_joints(body: Body) -> np.ndarray:
     return body.joints(motion_of(body, np.zeros((1, 55, 3))))[0]
 
 
+def compared(arrays: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
+    """Return a body file's arrays without what rounding decides, which differs from processor to processor."""
+    kept = {name: arrays[name] for name in arrays.files}
+    # A point on an edge belongs to both triangles: it is the point that counts.
+    corners = kept["v_template"][kept["f"][kept.pop("dynamic_lmk_faces_idx")]]
+    kept["dynamic_landmarks"] = np.einsum("...k,...kx->...x", kept.pop("dynamic_lmk_bary_coords"), corners)
+    # Hands vary in 25 directions; the others complete the basis, anyhow.
+    return kept | {name: kept[name][:25] for name in ("hands_componentsl", "hands_componentsr")}
+
+
 def test_the_shipped_file_is_what_the_code_builds(tmp_path):
     write_body(tmp_path / "body.npz")
-    with np.load(tmp_path / "body.npz") as built, np.load(SHIPPED) as shipped:
-        assert built.files == shipped.files
-        for name in built.files:
-            if built[name].dtype.kind == "f":
-                assert np.abs(built[name] - shipped[name]).max() < 1e-5, name
-            else:
-                assert np.array_equal(built[name], shipped[name]), name
+    with np.load(tmp_path / "body.npz") as new, np.load(SHIPPED) as old:
+        assert new.files == old.files
+        built, shipped = compared(new), compared(old)
+    for name, array in built.items():
+        if array.dtype.kind == "f":
+            assert np.abs(array - shipped[name]).max() < 1e-5, name
+        else:
+            assert np.array_equal(array, shipped[name]), name
 
 
 def test_every_figure_of_the_check_keeps_its_limit(body_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from phrases import SIZE, phrase, points
 from puppet import puppet
 
 from diffsign.config.fit import FitSettings
+from diffsign.fit import focal
 from diffsign.fit.motion import ASSUMED_FOCAL, fit_motion
 from diffsign.fit.problem import Evaluation, Problem, View
 from diffsign.fit.state import State
@@ -77,3 +80,20 @@ def test_hands_touch_that_are_fitted_near_each_other(model, gap, touches):
     assert find_touches(at).tolist() == [[False, False, touches]] * 2 + [[False] * 3]
     at.targets.touching[:, 2] = True
     assert np.allclose(touching_gaps(at)[2].metres, gap - BETWEEN)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "steps"),
+    [
+        ((100.0, 103.0), 0),
+        ((100.0, 99.0, 98.0, 101.0), 2),
+        ((100.0, 98.0, 97.0, 96.0), 0),  # no lens is too wide: it is not the lens
+    ],
+)
+def test_a_lens_is_believed_where_it_stands_out(monkeypatch, objectives, steps):
+    values = iter(objectives)
+    monkeypatch.setattr(focal, "minimise", lambda problem, state, *_: SimpleNamespace(state=state, value=next(values)))
+    state = State(np.zeros((1, 55, 3, 3)), np.ones((1, 3)), np.zeros((1, 10)), np.zeros(10), float(np.log(800.0)))
+    view = View(np.full(2, SIZE / 2), LOOK_ALONG_MINUS_Z, SIZE / 1000, 800.0, 0.2)
+    found = focal.walk(Problem(None, None, view, ()), state, None, None)
+    assert np.exp(found) == pytest.approx(800 * focal.STEP**steps)

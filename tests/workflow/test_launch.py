@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,10 @@ def test_a_folder_that_is_no_project_is_named(inputs):
 
 def start(folder, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "diffsign", "run", *arguments, "-o", "out", "--cores", "1"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=folder, text=True, preexec_fn=heard, **streams)
 
 
 def test_a_broken_video_is_said_at_the_end_of_a_run(inputs, body_path):
