@@ -152,6 +152,8 @@ class Server:
         if request["identity"] != _identity():
             _send(client, _SIZE.pack(_REFUSED))
             client.close()
+            for descriptor in streams:  # else who reads the client's output waits for its end
+                os.close(descriptor)
             return None
         command = next(iter(request["arguments"]), "")
         for name in self.learned.pop(command, []):
