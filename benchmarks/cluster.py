@@ -22,36 +22,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
 from rich.console import Console
+from short_project import ROOT, SOURCE, make_project
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.workflow.slurm import slurm, why_not  # noqa: E402
+from tests.workflow.slurm import slurm, why_not
 
-SOURCE = ROOT / "config/demo/source.mp4"
-CONFIG = {
-    "ingest": {"height": 128},
-    "render": {"samples": 1},
-    "generate": {"steps": 1, "width": 128, "height": 128, "device": "cpu"},
-    "videos": "config/videos.tsv",
-    "signers": "config/signers.tsv",
-}
 console = Console(width=140)
 
 
-def make_project(folder: Path, clips: int) -> None:
-    """Write config and sheets: so many clips of one frame, of which the third is no video, and one signer."""
-    (folder / "config").mkdir(parents=True)
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(CONFIG))
-    (folder / "broken.mp4").write_text("this is no video")
-    rows = ["video\tpath\tstart\tend"]
+def make_clips(folder: Path, clips: int) -> None:
+    """Lay out a project of so many clips of one frame, of which the third is no video."""
+    rows = [["video", "path", "start", "end"]]
     for number in range(clips):
-        path = folder / "broken.mp4" if number == 2 else SOURCE
-        rows.append(f"clip{number}\t{path}\t{number / 24:.4f}\t{(number + 0.9) / 24:.4f}")
-    (folder / "config/videos.tsv").write_text("\n".join(rows) + "\n")
-    (folder / "config/signers.tsv").write_text("signer\ttext\nred\ta woman with a red shirt\n")
+        path = "broken.mp4" if number == 2 else str(SOURCE)
+        rows.append([f"clip{number}", path, f"{number / 24:.4f}", f"{(number + 0.9) / 24:.4f}"])
+    make_project(folder, rows)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -158,7 +145,7 @@ def main() -> None:
         raise SystemExit(why_not())
     folder = options.keep or Path(tempfile.mkdtemp(prefix="cluster-"))
     if not (folder / "config").exists():
-        make_project(folder, 6)
+        make_clips(folder, 6)
     with slurm(memory_is_enforced=True):
         for name in options.scenes:
             begun = time.monotonic()

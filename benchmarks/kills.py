@@ -30,32 +30,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import yaml
 from rich.console import Console
 from rich.table import Table
+from short_project import ROOT, SOURCE, make_project
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIG = {
-    "videos": "config/videos.tsv",
-    "signers": "config/signers.tsv",
-    "ingest": {"height": 192},
-    "render": {"samples": 1},
-    "generate": {"steps": 1, "width": 128, "height": 128, "device": "cpu"},
-    "credentials": {"signed": False},  # a signature has a random part
-}
 EMPTY = hashlib.sha256().hexdigest()
 TARGETS = ("all", "results/compare/compare.html")
 
 
-def make_project(folder: Path) -> None:
-    """Write config and sheets: six frames of the demo's source, two frames of a text, one signer."""
-    (folder / "config").mkdir(parents=True)
+def make_sources(folder: Path) -> None:
+    """Lay out a project of six frames of the demo's source and two frames of a text."""
+    filmed = ["filmed", str(SOURCE), "", "1.0", "1.25", ""]
+    rows = [["video", "path", "say", "start", "end", "frames"], filmed, ["said", "", "i", "", "", "0;1"]]
+    # A signature has a random part, and what is made again must be equal.
+    make_project(folder, rows, {"ingest": {"height": 192}, "credentials": {"signed": False}})
     (folder / "tmp").mkdir()
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(CONFIG))
-    source = ROOT / "config/demo/source.mp4"
-    rows = f"filmed\t{source}\t\t1.0\t1.25\t\nsaid\t\ti\t\t\t0;1\n"
-    (folder / "config/videos.tsv").write_text(f"video\tpath\tsay\tstart\tend\tframes\n{rows}")
-    (folder / "config/signers.tsv").write_text("signer\ttext\nred\ta woman with a red shirt\n")
 
 
 def snakemake(folder: Path, *arguments: str) -> str:
@@ -179,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="kills-"))
     if not (folder / "config").exists():
-        make_project(folder)
+        make_sources(folder)
     snakemake(folder, "--notemp", "--quiet", "all", "--rerun-incomplete")
     steps = list(steps_of(snakemake(folder, "--dry-run", "--forceall", "--printshellcmds")))
     steps = [step for step in steps if not options.rules or step.rule in options.rules]

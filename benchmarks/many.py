@@ -25,36 +25,23 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import yaml
 from rich.console import Console
 from rich.table import Table
+from short_project import ROOT, SOURCE, make_project
 
-ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "config/demo/source.mp4"
-CONFIG = {
-    "videos": "config/videos.tsv",
-    "signers": "config/signers.tsv",
-    "ingest": {"height": 128},
-    "render": {"samples": 1},
-    "generate": {"steps": 1, "width": 128, "height": 128, "device": "cpu"},
-    "shard_size": 5,
-}
 BROKEN, KILLED, LARGE = "clip002", "clip003", "clip001"
 #: Bytes of memory that the rendering of one clip may take.
 LIMIT = 1 << 30
 
 
-def make_project(folder: Path, clips: int) -> None:
-    """Write config and sheets: so many clips of one frame, and one signer."""
-    (folder / "config").mkdir(parents=True)
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(CONFIG))
-    (folder / "broken.mp4").write_text("this is no video")
-    rows = ["video\tpath\tstart\tend"]
+def make_clips(folder: Path, clips: int) -> None:
+    """Lay out a project of so many clips of one frame."""
+    rows = [["video", "path", "start", "end"]]
     for number in range(clips):
         name, start = f"clip{number:03d}", (number % 70) / 24
-        rows.append(f"{name}\t{'broken.mp4' if name == BROKEN else SOURCE}\t{start:.4f}\t{start + 0.04:.4f}")
-    (folder / "config/videos.tsv").write_text("\n".join(rows) + "\n")
-    (folder / "config/signers.tsv").write_text("signer\ttext\nred\ta woman with a red shirt\n")
+        path = "broken.mp4" if name == BROKEN else str(SOURCE)
+        rows.append([name, path, f"{start:.4f}", f"{start + 0.04:.4f}"])
+    make_project(folder, rows, {"shard_size": 5})
 
 
 def writing(log: str) -> list[psutil.Process]:
@@ -131,7 +118,7 @@ def main() -> None:
     more = ["--config", *options.config] if options.config else []
     folder = options.keep or Path(tempfile.mkdtemp(prefix="many-"))
     if not (folder / "config").exists():
-        make_project(folder, options.clips)
+        make_clips(folder, options.clips)
     if options.whole:
         shutil.copy(SOURCE, folder / "broken.mp4")
     console = Console(width=160)

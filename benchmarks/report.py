@@ -1,6 +1,6 @@
 """What the report of many results costs: to write, and to open in a browser.
 
-    python benchmarks/report.py --results 300 --keep /tmp/many
+    python benchmarks/report.py --results 300 --keep many
 
 Results are made up (three signers, 72 frames each, one small clip for all), the pages are the real ones. Chromium opens
 the index and the page of one result without a window; without Chromium only the writing is measured.

@@ -170,16 +170,21 @@ def atomic(path: str | Path) -> Generator[Path, None, None]:
 
 
 @contextmanager
-def scratch(purpose: str) -> Generator[Path, None, None]:
-    """Give an empty folder in ``TMPDIR`` that is removed afterwards, as are those that killed runs have left there.
+def scratch(purpose: str, place: Path | None = None) -> Generator[Path, None, None]:
+    """Give an empty folder that is removed afterwards, unless it was moved, as are those that killed runs have left.
+
+    Args:
+        purpose: a word for its name.
+        place: folder that it is made in; by default ``TMPDIR``.
 
     Raises:
-        DiskFullError: if the block fails because ``TMPDIR`` is full.
+        DiskFullError: if the block fails because there is no space left.
     """
-    place = Path(tempfile.gettempdir())
+    advice = "make room, or set TMPDIR to a folder on a larger disk" if place is None else "make room"
+    place = place or Path(tempfile.gettempdir())
     start = f"{_MARK}{purpose}-"
     _remove_abandoned(f"{glob.escape(str(place / start))}*")
-    with naming_a_full_disk(place, "make room, or set TMPDIR to a folder on a larger disk"):
+    with naming_a_full_disk(place, advice):
         folder, descriptor = None, None
         try:
             while descriptor is None:

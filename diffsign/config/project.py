@@ -184,8 +184,8 @@ class Video:
 
     def backdrop_flags(self) -> list[str]:
         """Return the flags of trim and turn, the rate of the source, and the size of a film that shows all of it."""
-        size: dict[str, Any] = {"fps": None, "height": self.project.config.export.inset_height, "width": None}
-        return [*self._window(None), *to_flags(self.project.config.ingest.model_copy(update=size))]
+        all_of_it = {"fps": None, "height": self.project.config.export.inset_height, "width": None, "bars": "keep"}
+        return [*self._window(None), *to_flags(self.project.config.ingest.model_copy(update=all_of_it))]
 
     @property
     def rate(self) -> list[str]:

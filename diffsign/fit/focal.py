@@ -26,6 +26,8 @@ EARS = [kp.NAMES.index("right_ear"), kp.NAMES.index("left_ear")]
 FRAMES = 12
 #: A step multiplies the focal length by this; after so many steps a lens is as wide as signers are filmed with.
 STEP, STEPS = 0.7, 3
+#: Gauss-Newton steps at each focal length.
+ITERATIONS = 8
 #: A wider lens may cost this share more: too wide a lens costs many times as much.
 SLACK = 0.005
 
@@ -61,6 +63,7 @@ def walk(problem: Problem, state: State, stage: StageSettings, variables: Variab
         stage: what is minimised at each step.
         variables: what moves; the focal length does not.
     """
+    stage = stage.model_copy(update={"iterations": ITERATIONS})
     start = minimise(problem, state, stage, variables)
     state, best, least = start.state, start.state.log_focal, start.value
     log.debug("focal length %.0f: objective %.5g", np.exp(best), least)

@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Focal length that is expected when none is given, in longer sides of the picture, and how sure that is (log).
 ASSUMED_FOCAL, FOCAL_SIGMA = 1.6, 0.2
-#: Gauss-Newton steps at each focal length that is tried.
-SEARCH = 8
 FACE_JOINTS = (22, 23, 24)
 #: A part counts as seen in a clip when its points are in this share of the frames.
 SEEN_SHARE = 0.1
@@ -96,7 +94,7 @@ def focused(
     # Touches are inferred from depth, and depth is what the lens decides.
     stages = tuple(stage for stage in settings.schedule() if not stage.touch)
     fitted = anneal(probe, state.frames(chosen), settings.model_copy(update={"stages": stages}), variables)
-    focal = walk(probe, fitted, stages[-1].model_copy(update={"iterations": SEARCH}), variables)
+    focal = walk(probe, fitted, stages[-1], variables)
     log.info("focal length: about %.0f pixels", np.exp(focal))
     return replace(problem, view=replace(problem.view, focal=float(np.exp(focal)))), through(state, focal)
 
@@ -122,10 +120,9 @@ def free_joints(model: PointModel, targets: Targets) -> np.ndarray:
 
 def rescaled(problem: Problem, state: State, probe: State) -> State:
     """Give ``state`` the shape and focal length of ``probe``, moved so that it still covers the person."""
-    ratio = np.exp(probe.log_focal - state.log_focal)
-    away = state.transl * np.array([1.0, 1.0, ratio])
-    shift = np.median(probe.transl[:, 2]) / np.median(away[:, 2])
-    return replace(state, transl=away * shift, betas=probe.betas, log_focal=probe.log_focal)
+    state = through(state, probe.log_focal)
+    shift = np.median(probe.transl[:, 2]) / np.median(state.transl[:, 2])
+    return replace(state, transl=state.transl * shift, betas=probe.betas)
 
 
 def anneal(problem: Problem, state: State, settings: FitSettings, variables: Variables) -> State:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from diffsign.errors import DiffSignError
-from diffsign.files import naming_a_full_disk
+from diffsign.files import is_disk_full, scratch
 from diffsign.models.weights import read_json, shapes_of
 
 #: Files of a base model that say how its networks are built, and none of the weights.
@@ -75,8 +74,7 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
     pipelines: Any = diffusers
     more = {} if "XL" in kind else {"safety_checker": None, "requires_safety_checker": False}
     target.parent.mkdir(parents=True, exist_ok=True)
-    with naming_a_full_disk(target, "make room, or set XDG_CACHE_HOME to a folder on a larger disk"):
-        making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    with scratch("checkpoint", target.parent) as making:
         try:
             pipeline = getattr(pipelines, kind).from_single_file(
                 str(file), config=str(configs), local_files_only=True, torch_dtype=_precision(file), **more
@@ -88,11 +86,11 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
                 shutil.copytree(folder, making / folder.name)
             making.rename(target)
         except (ValueError, KeyError, AttributeError, RuntimeError, OSError) as error:
+            if is_disk_full(error):
+                raise
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise DiffSignError(
                 f"{key}: '{file}' does not fit the configs in '{configs}' ({reason}); name a base of its kind in "
                 f"{key}.config."
             ) from error
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
     return target

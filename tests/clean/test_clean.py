@@ -1,4 +1,4 @@
-"""Cleaning, on a signer of points with planted errors."""
+"""Cleaning, on a signer of points with planted errors: outliers, swaps, cuts, odd clips."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from diffsign.clean import steps
-from diffsign.clean.gaps import interpolate_gaps, short_gaps
 from diffsign.clean.scale import measure
-from diffsign.clean.smoothing import local_polynomial, noise_level, smooth
 from diffsign.clean.stage import Inputs, Outputs, run, summarise
 from diffsign.clean.steps import clean_keypoints
 from diffsign.clean.swaps import find_swaps
@@ -23,74 +21,11 @@ from diffsign.records.keypoints import (
     LEFT_HAND,
     RIGHT_HAND,
     Change,
-    Keypoints,
     load_keypoints,
     save_keypoints,
 )
 from diffsign.records.shots import mark_cuts, shot_starts
-
-#: Pixels a metre: shoulders of 0.36 m are 120 px wide.
-METRE = 120 / 0.36
-FPS = 24.0
-
-
-def hand_shape() -> np.ndarray:
-    """Return a flat hand (21, 2) with a palm of 30 px, fingers up."""
-    fingers = [(-14, 12, 6), (-7, 28, 8), (0, 30, 9), (6, 28, 8), (12, 25, 6)]
-    joints = [(x * (1 + 0.2 * i), -(base + i * length)) for x, base, length in fingers for i in range(4)]
-    return np.array([(0.0, 0.0), *joints])
-
-
-def signer(frames: int = 72, fps: float = FPS) -> np.ndarray:
-    """Return points (T, 137, 3) of a phrase signed at 1 to 2 Hz with both hands."""
-    t = np.arange(frames) / fps
-    points = np.zeros((frames, COUNT, 3))
-    place = {
-        "nose": (256, 120), "neck": (256, 190), "right_shoulder": (196, 190), "left_shoulder": (316, 190),
-        "right_elbow": (180, 280), "left_elbow": (332, 280), "right_eye": (246, 110), "left_eye": (266, 110),
-        "right_ear": (234, 116), "left_ear": (278, 116), "mid_hip": (256, 400), "right_hip": (226, 400),
-        "left_hip": (286, 400),
-    }  # fmt: skip
-    for name, (x, y) in place.items():
-        points[:, BODY_NAMES.index(name)] = (x, y, 0.9)
-    sway = np.column_stack([2 * np.sin(2 * np.pi * 0.4 * t), np.sin(2 * np.pi * 0.3 * t)])
-    for side, part, sign in (("right", RIGHT_HAND, -1), ("left", LEFT_HAND, 1)):
-        wrist = np.column_stack(
-            [
-                256 + sign * (50 + 25 * np.cos(2 * np.pi * 1.1 * t + (sign > 0))),
-                270 + 40 * np.sin(2 * np.pi * 1.6 * t + 0.7 * sign),
-            ]
-        )
-        points[:, BODY_NAMES.index(f"{side}_wrist")] = np.column_stack([wrist, np.full(frames, 0.9)])
-        shape = hand_shape() * [sign, 1]
-        bend = 1 - 0.25 * (1 + np.sin(2 * np.pi * 2 * t))[:, None] * (np.arange(21) % 4 == 0)
-        points[:, part, :2] = wrist[:, None] + shape * np.where(np.arange(21) == 0, 1, bend)[..., None]
-        points[:, part, 2] = 0.9
-    angle = np.linspace(0, 2 * np.pi, 70, endpoint=False)
-    points[:, FACE, :2] = np.array([256, 125]) + np.column_stack([24 * np.cos(angle), 30 * np.sin(angle)])
-    points[:, FACE.start + 36, :2], points[:, FACE.start + 45, :2] = (241, 115), (271, 115)
-    points[:, FACE, 2] = 0.9
-    points[..., :2] += np.where(points[..., 2:] > 0, sway[:, None], 0)
-    return points
-
-
-def as_keypoints(points: np.ndarray, fps: float = FPS, world: np.ndarray | None = None) -> Keypoints:
-    return Keypoints(points.astype(np.float32), fps, 512, 512, world=world)
-
-
-@pytest.fixture
-def truth() -> np.ndarray:
-    return signer()
-
-
-RAW = CleanSettings(smoothing=0)
-LEFT_WRIST = BODY_NAMES.index("left_wrist")
-
-
-def error(result: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Distance in pixels (T, 137), NaN where the result is missing."""
-    distance = np.linalg.norm(result[..., :2] - truth[..., :2], axis=-1)
-    return np.where(result[..., 2] > 0, distance, np.nan)
+from tests.clean.moving_signer import LEFT_WRIST, METRE, RAW, as_keypoints, error, signer
 
 
 def test_a_clean_signer_is_left_alone(truth: np.ndarray) -> None:
@@ -241,171 +176,6 @@ def test_hands_that_cross_are_not_swapped() -> None:
     assert not find_swaps(left, right, METRE).any()
 
 
-def test_a_fifth_of_all_samples_lost(truth: np.ndarray) -> None:
-    points = truth.copy()
-    lost = np.random.default_rng(3).random(points.shape[:2]) < 0.2
-    lost[[0, -1]] = False
-    seen = truth[..., 2] > 0
-    points[lost] = 0
-    result = clean_keypoints(as_keypoints(points), RAW)
-    filled = (result.changes & Change.FILLED) > 0
-    assert filled[lost & seen].mean() > 0.98
-    assert not filled[~lost].any()
-    errors = error(result.points, truth)[lost & seen]
-    assert np.nanmedian(errors) < 0.6
-    assert np.nanpercentile(errors, 95) < 5
-    assert (result.points[filled][:, 2] < 0.46).all()
-
-
-def test_a_lost_hand_moves_with_its_wrist(truth: np.ndarray) -> None:
-    """Five frames without a hand: its wrist is seen, so all but the bending of its fingers is known."""
-    points = truth.copy()
-    points[30:35, LEFT_HAND] = 0
-    result = clean_keypoints(as_keypoints(points), RAW)
-    assert ((result.changes & Change.FILLED) > 0)[30:35, LEFT_HAND].all()
-    assert np.nanmax(error(result.points, truth)[30:35, LEFT_HAND]) < 9
-    without = points.copy()
-    without[:, LEFT_WRIST] = 0
-    alone = clean_keypoints(as_keypoints(without), RAW)
-    assert np.nanmax(error(alone.points, truth)[30:35, LEFT_HAND]) > np.nanmax(
-        error(result.points, truth)[30:35, LEFT_HAND]
-    )
-
-
-def test_half_a_second_stays_missing(truth: np.ndarray) -> None:
-    points = truth.copy()
-    points[30:42, RIGHT_HAND] = 0
-    points[:4, LEFT_HAND] = 0
-    result = clean_keypoints(as_keypoints(points), CleanSettings())
-    assert not result.points[30:42, RIGHT_HAND].any()
-    assert not result.points[:4, LEFT_HAND].any()
-    assert not (result.changes & Change.FILLED).any()
-    assert (result.points[42:, RIGHT_HAND, 2] > 0).all()
-
-
-@pytest.mark.parametrize("found", [False, True])
-def test_a_hand_that_leaves_the_picture_for_a_moment_is_not_put_into_it(truth: np.ndarray, found: bool) -> None:
-    """With or without the detector's own guess at the hand beyond the edge."""
-    points, wrist = truth.copy(), BODY_NAMES.index("right_wrist")
-    points[:, RIGHT_HAND, 1] = 2 * points[:, wrist, None, 1] - points[:, RIGHT_HAND, 1]  # fingers down
-    out = points[:, wrist, 1] > 290
-    assert 0 < out.sum() < len(out) / 2 and (np.diff(np.flatnonzero(~out)) <= 6).all()
-    points[out, wrist, 2] = 0.3
-    points[out, RIGHT_HAND] *= found * np.array([1, 1, 0])
-    keypoints = clean_keypoints(replace(as_keypoints(points), height=290), CleanSettings())
-    assert not keypoints.confidence[out, RIGHT_HAND].any()
-    assert (keypoints.confidence[~out, RIGHT_HAND.start] > 0).all()
-    assert (keypoints.points[out, wrist, 1] > 285).all()
-
-
-def test_a_hand_that_is_lost_in_the_picture_is_bridged_beside_one_that_left(truth: np.ndarray) -> None:
-    points = truth.copy()
-    out = points[:, BODY_NAMES.index("left_wrist"), 1] > 290
-    lost = points[:, BODY_NAMES.index("right_wrist"), 1] < 240
-    points[lost, RIGHT_HAND], points[out, LEFT_HAND] = 0, 0
-    points[out, BODY_NAMES.index("left_wrist"), 2] = 0.3
-    filled = clean_keypoints(replace(as_keypoints(points), height=290), CleanSettings()).changes & Change.FILLED > 0
-    assert filled[12:-12][lost[12:-12], RIGHT_HAND].all() and not filled[:, LEFT_HAND].any()
-
-
-def test_gaps_up_to_the_limit() -> None:
-    seen = np.array([1, 0, 0, 1, 0, 0, 0, 1, 1, 0], dtype=bool)
-    assert short_gaps(seen, 2) == [(1, 3)]
-    assert short_gaps(seen, 3) == [(1, 3), (4, 7)]
-    assert short_gaps(seen, 0) == []
-
-
-def test_bridges_are_exact_on_lines_and_do_not_overshoot_rest() -> None:
-    line = np.arange(12.0)[:, None, None] * [2.0, -1.0]
-    holed = line.copy()
-    holed[4:7] = np.nan
-    np.testing.assert_allclose(interpolate_gaps(holed, 3), line)
-    step = np.repeat([0.0, 10.0], 6)[:, None, None]
-    holed = step.copy()
-    holed[5:7] = np.nan
-    assert interpolate_gaps(holed, 2).min() >= 0
-    assert interpolate_gaps(holed, 2).max() <= 10
-
-
-def amplitude(track: np.ndarray, frequency: float, fps: float) -> float:
-    """Amplitude of a track's component at a frequency, away from the ends."""
-    t = np.arange(len(track)) / fps
-    inner = slice(12, -12)
-    basis = np.column_stack([np.sin(2 * np.pi * frequency * t), np.cos(2 * np.pi * frequency * t), np.ones(len(t))])
-    return float(np.linalg.norm(np.linalg.lstsq(basis[inner], track[inner], rcond=None)[0][:2]))
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.7])
-@pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
-def test_a_fast_finger_keeps_its_movement(fps: float, noise: float) -> None:
-    """Four strokes a second of 8 px on one finger for a second, in two seconds of rest."""
-    frames = int(4 * fps)
-    points = signer(frames, fps)
-    t = np.arange(frames) / fps
-    points[:, LEFT_HAND, :2] = points[:1, LEFT_HAND, :2]
-    tip = LEFT_HAND.start + 8
-    points[:, tip, 1] += 8 * np.sin(2 * np.pi * 4 * t)
-    points[..., :2] += noise * np.random.default_rng(0).normal(size=points[..., :2].shape)
-    result = clean_keypoints(as_keypoints(points, fps), CleanSettings())
-    assert not ((result.changes & Change.OUTLIER) > 0)[:, tip].any()
-    kept = amplitude(result.points[:, tip, 1].astype(float), 4, fps)
-    assert 0.9 * 8 < kept < 1.1 * 8
-
-
-def test_noise_is_reduced(truth: np.ndarray) -> None:
-    """Two pixels of white noise: points at rest lose half of it, signing hands some, nothing gets worse."""
-    noisy = truth.copy()
-    noisy[..., :2] += 2 * np.random.default_rng(0).normal(size=noisy[..., :2].shape)
-    result = clean_keypoints(as_keypoints(noisy), CleanSettings())
-
-    def rms(points: np.ndarray, part: slice) -> float:
-        return float(np.sqrt(np.nanmean(error(points, truth)[:, part] ** 2)))
-
-    assert rms(result.points, FACE) < 0.65 * rms(noisy, FACE)
-    for part in (LEFT_HAND, RIGHT_HAND):
-        assert rms(result.points, part) < 0.9 * rms(noisy, part)
-    assert not (result.changes & Change.OUTLIER).any(axis=1).mean() > 0.1
-    assert ((result.changes & Change.SMOOTHED) > 0)[truth[..., 2] > 0].mean() > 0.9
-
-
-def test_smoothing_can_be_switched_off_and_dosed(truth: np.ndarray) -> None:
-    noisy = truth.copy()
-    noisy[..., :2] += np.random.default_rng(0).normal(size=noisy[..., :2].shape)
-    results = [clean_keypoints(as_keypoints(noisy), CleanSettings(smoothing=s)).points for s in (0, 0.5, 1, 3)]
-    moved = [float(np.nansum(error(points, noisy))) for points in results]
-    assert moved[0] < 1
-    assert moved[1] == pytest.approx(moved[2] / 2, rel=1e-3)
-    left = [float(np.nanmean(error(points, truth)[:, FACE])) for points in results]
-    assert sorted(left, reverse=True) == left
-
-
-def test_a_sure_sample_weighs_more_than_an_unsure_one() -> None:
-    values = np.zeros((21, 1, 1))
-    values[10] = 10.0
-    weights = np.full((21, 1), 0.9)
-    sure = local_polynomial(values, weights, 4, 2)[9, 0, 0]
-    weights[10] = 0.09
-    unsure = local_polynomial(values, weights, 4, 2)[9, 0, 0]
-    assert abs(unsure) < 0.25 * abs(sure)
-
-
-def test_local_polynomials_are_those_of_savitzky_and_golay() -> None:
-    from scipy.signal import savgol_filter
-
-    values = np.random.default_rng(0).normal(size=(40, 3, 2))
-    ours = local_polynomial(values, np.ones((40, 3)), 4, 2)
-    np.testing.assert_allclose(ours[4:-4], savgol_filter(values, 9, 2, axis=0)[4:-4], atol=1e-5)
-    line = np.linspace(0, 5, 40)[:, None, None]
-    holed = np.random.default_rng(1).random((40, 1)) > 0.3
-    np.testing.assert_allclose(local_polynomial(line, holed.astype(float), 4, 2), line, atol=1e-4)
-
-
-def test_noise_level_is_measured_in_movement() -> None:
-    t = np.arange(2000)[:, None, None] / FPS
-    moving = 30 * np.sin(2 * np.pi * t) + np.random.default_rng(0).normal(scale=1.5, size=(2000, 5, 2))
-    assert noise_level(moving) == pytest.approx(1.5, rel=0.1)
-
-
 def test_nothing_is_filtered_across_a_cut(truth: np.ndarray) -> None:
     """After frame 36 the same signer is elsewhere, half as large; a gap lies at the cut."""
     points = truth.copy()
@@ -530,13 +300,3 @@ def test_round_trip_and_summary(tmp_path: Path, truth: np.ndarray) -> None:
     np.testing.assert_array_equal(load_keypoints(tmp_path / "k.npz").changes, result.changes)
     assert said == f"{tmp_path / 'k.npz'}: {summarise(result)}"
     assert summarise(result) == f"of {72 * 137} points outlier 1, swapped 0, filled 1, smoothed 0; 0 cuts"
-
-
-def test_smooth_leaves_missing_points_missing() -> None:
-    values = np.random.default_rng(0).normal(size=(20, 2, 2))
-    weights = np.ones((20, 2))
-    weights[5:8, 0] = 0
-    values[5:8, 0] = np.nan
-    result = smooth(values, weights, 24, 1)
-    assert np.isnan(result[5:8, 0]).all()
-    assert np.isfinite(result[:, 1]).all()

@@ -38,6 +38,12 @@ def test_a_video_says_its_trim_and_the_settings(project):
     assert not any(flag.startswith(("--start", "--end", "--crop")) for flag in project().video("b").ingest_flags())
 
 
+def test_the_film_behind_an_inset_is_all_of_the_source(project):
+    flags = project(ingest={"fps": 12}).video("a").backdrop_flags()
+    assert "--bars=keep" in flags and "--fps=null" in flags
+    assert not any(flag.startswith("--crop") for flag in flags)
+
+
 def test_keypoints_that_are_there_are_named(project):
     assert "--openpose=keypoints" in project().video("a").detect_flags()
     assert not any(flag.startswith("--openpose") for flag in project().video("b").detect_flags())

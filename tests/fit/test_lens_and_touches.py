@@ -9,7 +9,7 @@ import pytest
 from phrases import SIZE, phrase, points
 from puppet import puppet
 
-from diffsign.config.fit import FitSettings
+from diffsign.config.fit import FitSettings, StageSettings
 from diffsign.fit import focal
 from diffsign.fit.motion import ASSUMED_FOCAL, fit_motion
 from diffsign.fit.problem import Evaluation, Problem, View
@@ -95,5 +95,5 @@ def test_a_lens_is_believed_where_it_stands_out(monkeypatch, objectives, steps):
     monkeypatch.setattr(focal, "minimise", lambda problem, state, *_: SimpleNamespace(state=state, value=next(values)))
     state = State(np.zeros((1, 55, 3, 3)), np.ones((1, 3)), np.zeros((1, 10)), np.zeros(10), float(np.log(800.0)))
     view = View(np.full(2, SIZE / 2), LOOK_ALONG_MINUS_Z, SIZE / 1000, 800.0, 0.2)
-    found = focal.walk(Problem(None, None, view, ()), state, None, None)
+    found = focal.walk(Problem(None, None, view, ()), state, StageSettings(name="all"), None)
     assert np.exp(found) == pytest.approx(800 * focal.STEP**steps)
