@@ -31,6 +31,8 @@ ENTRY = 2
 SURE_WRIST, LATELY = 0.5, 0.5
 #: In widths of the shoulders: a hand so far from its arm's wrist may be another's, two hands so near may be one.
 OFF_ARM, SAME_HAND = 0.7, 0.2
+#: A hand that is less sure than this, while its arm's wrist is at an edge or beyond it, is beyond the edge as well.
+SURE_HAND = 0.65
 #: A hand that is found in so many frames in a row, and not before or after, was there for a moment.
 MOMENT = 2
 #: What may touch, a hand first; points so near in the picture lie over each other, in palm lengths.
@@ -62,6 +64,9 @@ for _hand in HANDS:
     BONES.append((_w + 5, _w + 17))
 #: (8, 4) bones of index, middle, ring and little finger of each hand: to the knuckle, and the finger's three.
 FINGERS = np.array([hand + 4 * finger + np.arange(4) for hand in (ARM_BONES, ARM_BONES + 21) for finger in range(1, 5)])
+#: Their own bones pull so much harder than those of palm and thumb: they say the handshape, of which the picture says
+#: least. The thumb's are guessed worse: pulled harder, it bent where it is straight.
+FINGERS_PULL = 4 / 3
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Targets:
         xy: (T, 137, 2) pixels; 0 where the weight is 0.
         weight: (T, 137) confidence times trust in the detector, 0 where a point does not pull.
         direction: (T, M, 3) unit vectors in world axes along :data:`BONES`.
-        direction_weight: (T, M) confidence.
+        direction_weight: (T, M) confidence, times :data:`FINGERS_PULL` where a bone is a finger's.
         hidden: (T, 2) bool, left and right hands that are not in the picture, as far as anybody can tell.
         starts: (T,) bool, frames that have nothing to do with the one before them: a shot begins.
         touching: (T, 3) bool, which of :data:`TOUCHING` touch; none until they are fitted near each other.
@@ -157,11 +162,12 @@ def find_targets(
         # A hand's own 3D is kept only where the hand is seen in the picture.
         shown = np.minimum(seen[:, ends[:, 0]], seen[:, ends[:, 1]])
         direction_weight = np.where((length > 1e-4) & shown & (sure >= min_confidence), np.clip(sure, 0, 1), 0.0)
+    direction_weight[:, FINGERS[:, 1:].ravel()] *= FINGERS_PULL
     if detector.bends is not None:
         for finger in FINGERS:
             known = (direction_weight[:, finger] > 0).all(1)
             direction[np.ix_(known, finger)] = corrected(direction[known][:, finger], detector.bends)
-    phantoms = phantom_hands(xy, weight)
+    phantoms = phantom_hands(xy, weight) | cut_hands(xy, keypoints.confidence, inside, size)
     for hand, part in enumerate(HANDS):
         weight[phantoms[:, hand], part] = 0
         direction_weight[np.ix_(phantoms[:, hand], ((part.start <= ends) & (ends < part.stop)).all(1))] = 0
@@ -244,4 +250,24 @@ def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
         off = found[hand] & (weight[:, wrist] > 0) & (apart > OFF_ARM * width)
         lasting = np.asarray(binary_opening(found[hand], np.ones(MOMENT + 1)), dtype=bool)
         out.append(off & (together | ~lasting))
+    return np.stack(out, axis=1)
+
+
+def cut_hands(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return (T, 2) bool, detected hands that are guesses at what lies beyond an edge of the picture.
+
+    A detector squeezes a hand that the edge cuts off into the forearm, and is unsure of it.
+
+    Args:
+        xy: (T, 137, 2) pixels.
+        confidence: (T, 137) of the points, as detected.
+        inside: (T, 137) bool, points in the picture.
+        size: (2,) of the picture.
+    """
+    out = []
+    margin = EDGE * size[1]
+    for wrist, part in zip(WRISTS, HANDS, strict=True):
+        away = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
+        known = xy[:, wrist].any(-1)
+        out.append(known & ~(away & inside[:, wrist]) & (np.median(confidence[:, part], axis=1) < SURE_HAND))
     return np.stack(out, axis=1)

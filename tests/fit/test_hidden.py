@@ -71,6 +71,17 @@ def test_a_hand_is_hidden_unless_its_wrist_is_well_inside(model, lowered):
     assert not targets_of(inside.with_points(blurred)).hidden.any()
 
 
+@pytest.mark.parametrize(("sure", "kept"), [(0.5, False), (0.8, True)])
+def test_an_unsure_hand_at_an_edge_is_beyond_it(model, lowered, sure, kept):
+    keypoints = seen(model, lowered)
+    shown = keypoints.points.copy()
+    shown[:, LEFT_HAND, 1] -= 80  # squeezed into the forearm
+    shown[:, LEFT_HAND, 2] = sure
+    targets = targets_of(keypoints.with_points(shown))
+    assert (targets.weight[:, LEFT_HAND].max(1) > 0).all() == kept
+    assert targets.hidden[:, 0].all() != kept
+
+
 def test_an_unsure_wrist_without_a_hand_is_a_guess(model):
     keypoints = seen(model, phrase(model, 4))
     for confidence, handless, guessed in ((0.4, [LEFT_HAND], True), (0.6, [LEFT_HAND], False), (0.4, [], False)):
