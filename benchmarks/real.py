@@ -84,8 +84,8 @@ class Stages:
     config: Config
     body: Path
 
-    def run(self, stage: str, inputs: list[Path], output: Path, *more: str | Path) -> tuple[float, bool]:
-        """Run one stage from ``inputs`` to ``output``; return the seconds that it took and whether it ran now."""
+    def run(self, stage: str, inputs: list[Path], output: Path, *more: str | Path) -> float:
+        """Run one stage from ``inputs`` to ``output`` and return the seconds that it took, now or when it ran."""
         flags = to_flags(getattr(self.config, stage))
         rests_on = hashlib.sha256(code_of(stage).encode())
         for part in (*flags, *(str(path.stat().st_mtime_ns) for path in inputs)):
@@ -93,14 +93,14 @@ class Stages:
         stamp = self.folder / f"{stage}.json"
         known = json.loads(stamp.read_text()) if stamp.exists() and output.exists() else {}
         if known.get("rests_on") == rests_on.hexdigest():
-            return float(known["seconds"]), False
+            return float(known["seconds"])
         stamp.unlink(missing_ok=True)
         start = time.perf_counter()
         run(stage, *inputs[:1], output, *more, *flags)
         seconds = time.perf_counter() - start
         with atomic(stamp) as temporary:
             temporary.write_text(json.dumps({"rests_on": rests_on.hexdigest(), "seconds": seconds}))
-        return seconds, True
+        return seconds
 
 
 def source_frames(video: Path, frames: int, fps: float) -> np.ndarray:
@@ -116,8 +116,8 @@ def source_frames(video: Path, frames: int, fps: float) -> np.ndarray:
     return np.abs(steps).argmin(axis=0)
 
 
-def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[measures.Clip, dict[str, float], bool]:
-    """Run the stages up to smoothing; return the clip, the seconds of each stage and whether the motion is new."""
+def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[measures.Clip, dict[str, float]]:
+    """Run the stages up to smoothing; return the clip and the seconds of each stage."""
     at = stages.folder
     at.mkdir(parents=True, exist_ok=True)
     body = ("--body", stages.body)
@@ -125,7 +125,7 @@ def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[
         at / name
         for name in ("detail.mp4", "clip.mkv", "keypoints.npz", "keypoints.clean.npz", "motion.fit.npz", "motion.npz")
     )
-    seconds, new = {}, False
+    seconds = {}
     for stage, inputs, output, more in (
         ("ingest", [video], clip, ("--detail", detail)),
         ("detect", [clip], raw, ("--detail", detail, "--threads", "1")),
@@ -133,8 +133,7 @@ def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[
         ("fit", [clean, stages.body], fitted, body),
         ("smooth", [fitted, stages.body], motion, body),
     ):
-        seconds[stage], ran = stages.run(stage, inputs, output, *more)
-        new |= ran
+        seconds[stage] = stages.run(stage, inputs, output, *more)
     keypoints = load_keypoints(raw)
     return (
         measures.Clip(
@@ -148,7 +147,6 @@ def process(video: Path, stages: Stages, labels: list[measures.Label]) -> tuple[
             labels=labels,
         ),
         seconds,
-        new,
     )
 
 
@@ -290,6 +288,11 @@ def find_videos(folder: Path, only: list[str]) -> list[Path]:
     return videos
 
 
+def older(picture: Path, motion: Path) -> bool:
+    """Tell whether a picture shows another motion than the one that is there, or is missing."""
+    return not picture.exists() or picture.stat().st_mtime < motion.stat().st_mtime
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -315,13 +318,13 @@ def main(arguments: list[str] | None = None) -> None:
     for video in videos:
         stages = Stages(given.work / video.name, config, given.body)
         mine = [label for label in labels if label.clip == video.name]
-        clip, seconds, new = process(video, stages, mine)
+        clip, seconds = process(video, stages, mine)
         row, worst = measure(clip, body)
-        sheet = stages.folder / "sheet.png"
-        if given.sheet and (new or not sheet.exists()):
+        sheet, overlay, motion = (stages.folder / name for name in ("sheet.png", "overlay.mp4", "motion.npz"))
+        if given.sheet and older(sheet, motion):
             each = draw(clip, stages, choose_worst(worst, max(2, round(clip.detected.fps / 6))), given.sheet)
             (stages.folder / "render.json").write_text(json.dumps({"seconds_a_frame": each}))
-        if given.film and (new or not (stages.folder / "overlay.mp4").exists()):
+        if given.film and older(overlay, motion):
             film(stages)
         drawn = stages.folder / "render.json"
         if drawn.exists():
