@@ -183,7 +183,7 @@ def plot(now: dict, path: Path) -> None:
                     names = [str(row["clip"]).split("/")[0].removeprefix("seed") for row in rows]
                     axis.set_xticks([place + 0.2 for place in range(len(rows))], names, rotation=90, fontsize=7)
             axis.set_title(f"{group}: {column.title}, TR-V2V in mm (dashed: target)", fontsize=8)
-    axes[0][0].legend(fontsize=7)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(path, dpi=110)
 
 
