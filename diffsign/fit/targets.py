@@ -31,8 +31,8 @@ ENTRY = 2
 SURE_WRIST, LATELY = 0.5, 0.5
 #: In widths of the shoulders: a hand so far from its arm's wrist may be another's, two hands so near may be one.
 OFF_ARM, SAME_HAND = 0.7, 0.2
-#: A hand that is less sure than this, while its arm's wrist is at an edge or beyond it, is beyond the edge as well.
-SURE_HAND = 0.65
+#: A hand less sure than this share of what is usual, with its arm's wrist at an edge or beyond it, is beyond it too.
+SURE_HAND = 0.7
 #: A hand that is found in so many frames in a row, and not before or after, was there for a moment.
 MOMENT = 2
 #: What may touch, a hand first; points so near in the picture lie over each other, in palm lengths.
@@ -266,8 +266,10 @@ def cut_hands(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray, size: 
     """
     out = []
     margin = EDGE * size[1]
-    for wrist, part in zip(WRISTS, HANDS, strict=True):
+    sure = np.stack([np.median(confidence[:, part], axis=1) for part in HANDS])
+    usual = np.median(sure[sure > 0]) if (sure > 0).any() else 0.0
+    for hand, wrist in enumerate(WRISTS):
         away = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
-        known = xy[:, wrist].any(-1)
-        out.append(known & ~(away & inside[:, wrist]) & (np.median(confidence[:, part], axis=1) < SURE_HAND))
+        at_edge = xy[:, wrist].any(-1) & ~(away & inside[:, wrist])
+        out.append(at_edge & (sure[hand] < SURE_HAND * usual))
     return np.stack(out, axis=1)
