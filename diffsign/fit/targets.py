@@ -167,7 +167,7 @@ def find_targets(
         for finger in FINGERS:
             known = (direction_weight[:, finger] > 0).all(1)
             direction[np.ix_(known, finger)] = corrected(direction[known][:, finger], detector.bends)
-    phantoms = phantom_hands(xy, weight) | cut_hands(xy, keypoints.confidence, inside, size)
+    phantoms = phantom_hands(xy, weight) | cut_hands(xy, keypoints.confidence, size)
     for hand, part in enumerate(HANDS):
         weight[phantoms[:, hand], part] = 0
         direction_weight[np.ix_(phantoms[:, hand], ((part.start <= ends) & (ends < part.stop)).all(1))] = 0
@@ -200,6 +200,12 @@ def shoulder_width(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.where(both, width, np.median(width[both]) if both.any() else np.inf)
 
 
+def well_inside(xy: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return (...,) bool, which points (..., 2) are in a picture of a size (2,) and not at its edge."""
+    margin = EDGE * size[1]
+    return np.all((xy >= margin) & (xy <= size - margin), axis=-1)
+
+
 def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return (T, 2) bool, which hands are not in the picture, as far as anybody can tell.
 
@@ -212,9 +218,9 @@ def hidden_hands(xy: np.ndarray, weight: np.ndarray, size: np.ndarray) -> np.nda
         size: (2,) of the picture.
     """
     out = []
-    margin, reach = EDGE * size[1], REACH * shoulder_width(xy, weight)
+    reach = REACH * shoulder_width(xy, weight)
     for elbow, wrist, hand in zip(ELBOWS, WRISTS, HANDS, strict=True):
-        inside = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
+        inside = well_inside(xy[:, wrist], size)
         forearm = np.where(weight[:, [elbow]] > 0, xy[:, wrist] - xy[:, elbow], 0.0)
         along = forearm / np.maximum(np.linalg.norm(forearm, axis=-1), 1e-6)[:, None]
         knuckles = xy[:, wrist] + np.nan_to_num(reach, posinf=0.0)[:, None] * along
@@ -253,23 +259,17 @@ def phantom_hands(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.stack(out, axis=1)
 
 
-def cut_hands(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.ndarray:
+def cut_hands(xy: np.ndarray, confidence: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return (T, 2) bool, detected hands that are guesses at what lies beyond an edge of the picture.
 
     A detector squeezes a hand that the edge cuts off into the forearm, and is unsure of it.
 
     Args:
-        xy: (T, 137, 2) pixels.
+        xy: (T, 137, 2) pixels; 0 where a point does not pull.
         confidence: (T, 137) of the points, as detected.
-        inside: (T, 137) bool, points in the picture.
         size: (2,) of the picture.
     """
-    out = []
-    margin = EDGE * size[1]
-    sure = np.stack([np.median(confidence[:, part], axis=1) for part in HANDS])
+    sure = np.stack([np.median(confidence[:, part], axis=1) for part in HANDS], axis=1)
     usual = np.median(sure[sure > 0]) if (sure > 0).any() else 0.0
-    for hand, wrist in enumerate(WRISTS):
-        away = np.all((xy[:, wrist] >= margin) & (xy[:, wrist] <= size - margin), axis=-1)
-        at_edge = xy[:, wrist].any(-1) & ~(away & inside[:, wrist])
-        out.append(at_edge & (sure[hand] < SURE_HAND * usual))
-    return np.stack(out, axis=1)
+    wrists = xy[:, WRISTS]
+    return wrists.any(-1) & ~well_inside(wrists, size) & (sure < SURE_HAND * usual)

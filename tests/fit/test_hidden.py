@@ -71,12 +71,12 @@ def test_a_hand_is_hidden_unless_its_wrist_is_well_inside(model, lowered):
     assert not targets_of(inside.with_points(blurred)).hidden.any()
 
 
-@pytest.mark.parametrize(("sure", "kept"), [(0.3, False), (0.8, True)])
-def test_an_unsure_hand_at_an_edge_is_beyond_it(model, lowered, sure, kept):
+@pytest.mark.parametrize(("sure", "usual", "kept"), [(0.3, 1.0, False), (0.8, 1.0, True), (0.3, 0.35, True)])
+def test_an_unsure_hand_at_an_edge_is_beyond_it(model, lowered, sure, usual, kept):
     keypoints = seen(model, lowered)
     shown = keypoints.points.copy()
     shown[:, LEFT_HAND, 1] -= 80  # squeezed into the forearm
-    shown[:, LEFT_HAND, 2] = sure
+    shown[:, LEFT_HAND, 2], shown[:, RIGHT_HAND, 2] = sure, usual
     targets = targets_of(keypoints.with_points(shown))
     assert (targets.weight[:, LEFT_HAND].max(1) > 0).all() == kept
     assert targets.hidden[:, 0].all() != kept
