@@ -7,6 +7,7 @@ A family of the config is laid over the built-in one of the same name, key by ke
 from __future__ import annotations
 
 import math
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -20,6 +21,11 @@ DType = Literal["float32", "float16", "bfloat16"]
 
 #: Id prefix of folders that ship inside the package.
 PACKAGE = "package:"
+
+
+def package_folder(id: str) -> Path:
+    """Return where this installation keeps the folder that an id with :data:`PACKAGE` names."""
+    return Path(str(resources.files("diffsign"))) / id.removeprefix(PACKAGE)
 
 
 def split_revision(text: str) -> dict[str, str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
-from diffsign.config.family import PACKAGE, WeightFile, Weights
+from diffsign.config.family import PACKAGE, WeightFile, Weights, package_folder
 from diffsign.errors import DiffSignError
 
 
@@ -107,7 +106,7 @@ class Finder:
 
     def _root(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> Location:
         if weights.id.startswith(PACKAGE):
-            root = Path(str(resources.files("diffsign"))) / weights.id.removeprefix(PACKAGE)
+            root = package_folder(weights.id)
             if not root.is_dir():
                 reason = "this copy of DiffSign does not carry it (`diffsign train-demo` makes it)"
                 raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))

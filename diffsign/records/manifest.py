@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from diffsign.config.family import ControlName, Family
+from diffsign.config.family import PACKAGE, ControlName, Family, package_folder
 from diffsign.config.settings import Settings, parse
 from diffsign.errors import DiffSignError
 from diffsign.records.json_record import load_record, parse_json, save_record
@@ -16,12 +16,25 @@ FORMAT, VERSION = "diffsign-family", 2
 
 
 class Located(Settings):
-    """A folder or file of weights that was found and checked."""
+    """A folder or file of weights that was found and checked.
+
+    What ships inside the package is where this installation has it, which need not be the one that wrote the manifest.
+    """
 
     path: str = Field(description="Folder or file on this machine.")
     id: str = Field(description="Hub id or path that the family names.")
     commit: str | None = Field(default=None, description="Commit of the hub's repository.")
     bytes: int = Field(description="Size of its weights.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_this_installation(cls, values: Any) -> Any:
+        match values:
+            case {"id": str(id), "path": str(path)} if id.startswith(PACKAGE):
+                inside = path.rpartition(id.removeprefix(PACKAGE))[2]
+                return {**values, "path": f"{package_folder(id)}{inside}"}
+            case _:
+                return values
 
 
 class LocatedAdapter(Settings):

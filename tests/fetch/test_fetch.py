@@ -28,6 +28,16 @@ def test_a_whole_family_is_found_and_the_manifest_comes_back(tiny, tmp_path):
     assert load_manifest(tmp_path / "m.json") == manifest
 
 
+def test_what_the_package_carries_is_where_this_installation_has_it(tmp_path):
+    manifest = fetch_family("demo", resolve_families({})["demo"], FetchSettings())
+    save_manifest(tmp_path / "here.json", manifest)
+    package = manifest.base.path.removesuffix("/weights/demo")
+    moved = json.loads((tmp_path / "here.json").read_text().replace(f'"{package}/', '"/an/older/environment/'))
+    assert moved.pop("checksum") and moved["base"]["path"] == "/an/older/environment/weights/demo"
+    (tmp_path / "moved.json").write_text(json.dumps(moved))
+    assert load_manifest(tmp_path / "moved.json") == manifest
+
+
 def test_only_what_is_asked_for_is_needed(own):
     shutil.rmtree(own.folder / "canny")
     shutil.rmtree(own.folder / "image_encoder")
