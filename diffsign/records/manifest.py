@@ -31,8 +31,8 @@ class Located(Settings):
     def _in_this_installation(cls, values: Any) -> Any:
         match values:
             case {"id": str(id), "path": str(path)} if id.startswith(PACKAGE):
-                inside = path.rpartition(id.removeprefix(PACKAGE))[2]
-                return {**values, "path": f"{package_folder(id)}{inside}"}
+                _, carried, inside = path.rpartition(f"/{id.removeprefix(PACKAGE)}")
+                return {**values, "path": f"{package_folder(id)}{inside}"} if carried else values
             case _:
                 return values
 

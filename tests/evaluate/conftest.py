@@ -102,8 +102,8 @@ def _write_manifest(path: Path, clip: Path | None, trained: bool) -> None:
     base.mkdir()
     (base / "diffsign.json").write_text(json.dumps({"family": "demo", "trained": trained}))
     family = family_named("demo", resolve_families())
-    located = None if clip is None else Located(path=str(clip), id="package:weights/demo", bytes=1)
-    here = Located(path=str(base), id="package:weights/demo", bytes=1)
+    located = None if clip is None else Located(path=str(clip), id=str(clip), bytes=1)
+    here = Located(path=str(base), id=str(base), bytes=1)
     save_manifest(path, Manifest(name="demo", architecture="sd", family=family, base=here, clip=located))
 
 

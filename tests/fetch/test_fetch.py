@@ -38,6 +38,13 @@ def test_what_the_package_carries_is_where_this_installation_has_it(tmp_path):
     assert load_manifest(tmp_path / "moved.json") == manifest
 
 
+def test_what_never_lay_inside_a_package_is_not_looked_for_there(own, tmp_path):
+    manifest = own.fetch()
+    named = manifest.base.model_copy(update={"id": "package:weights/demo"})
+    save_manifest(tmp_path / "m.json", manifest.model_copy(update={"base": named}))
+    assert load_manifest(tmp_path / "m.json").base.path == manifest.base.path
+
+
 def test_only_what_is_asked_for_is_needed(own):
     shutil.rmtree(own.folder / "canny")
     shutil.rmtree(own.folder / "image_encoder")
