@@ -21,10 +21,12 @@ import cv2
 import numpy as np
 
 from diffsign.config.evaluate import EvaluateSettings
+from diffsign.evaluate.parameters import RIGID_FACE
 from diffsign.evaluate.stage import Inputs, evaluate
 from diffsign.files import atomic
+from diffsign.geometry.alignment import best_rotation
 from diffsign.records.clip import read_clip, write_clip
-from diffsign.records.keypoints import LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints, save_keypoints
+from diffsign.records.keypoints import FACE, LEFT_HAND, RIGHT_HAND, Keypoints, load_keypoints, save_keypoints
 from diffsign.records.metric_definitions import format_value
 
 #: Metrics of the table, with the change that counts as one, in the metric's own unit.
@@ -34,17 +36,25 @@ MOVED = {
     "signing_orientation_source": 0.01,
     "signing_location_source": 0.01,
     "signing_movement_source": 0.01,
+    "signing_contact_source": 0.01,
+    "signing_mouth_source": 0.01,
+    "signing_brows_source": 0.01,
+    "signing_head_source": 0.01,
     "hands_recall_source": 0.01,
     "hands_precision_source": 0.01,
     "hands_pck_strict_source": 0.01,
     "hands_pck_source": 0.01,
     "handshape_error_source": 0.5,
     "delay_source": 10.0,
+    "mouth_agreement_source": 0.05,
+    "brow_agreement_source": 0.05,
     "hands_ndtw_source": 0.1,
     "dtw_mje_source": 0.005,
     "ssim_successive": 0.005,
     "flicker": 0.05,
     "fid": 0.1,
+    "face_found_result": 0.01,
+    "face_distance_result": 0.05,
 }
 BEGIN, END = "<!-- benchmarks/metric_disturbances.py writes from here -->", "<!-- to here -->"
 
@@ -150,6 +160,30 @@ def hand_shifted(scene: Scene, rng: np.random.Generator) -> None:
     scene.result = scene.result.with_points(points)
 
 
+def face_still(scene: Scene, rng: np.random.Generator) -> None:
+    """Mouth and brows stay as they are when a face is first seen; the head moves as it did."""
+    points = scene.result.points.copy()
+    face = points[:, FACE, :2]
+    seen = (points[:, FACE, 2] > 0).all(1)
+    usual = face[np.argmax(seen)].copy()
+    rigid = usual[RIGID_FACE]
+    for frame in np.flatnonzero(seen):
+        rotation = best_rotation(rigid, face[frame, RIGID_FACE])
+        face[frame] = (usual - rigid.mean(0)) @ rotation.T + face[frame, RIGID_FACE].mean(0)
+    scene.result = scene.result.with_points(points)
+
+
+def head_tilted(scene: Scene, rng: np.random.Generator) -> None:
+    """The head is tilted by 20° for a third of the clip."""
+    points = scene.result.points.copy()
+    angle = np.radians(20)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    face = points[_third(scene), FACE, :2]
+    middle = face.mean(1, keepdims=True)
+    points[_third(scene), FACE, :2] = (face - middle) @ turn.T + middle
+    scene.result = scene.result.with_points(points)
+
+
 DISTURBANCES: dict[str, Change] = {
     "none": nothing,
     "hand removed": hand_removed,
@@ -157,6 +191,8 @@ DISTURBANCES: dict[str, Change] = {
     "hand mirrored": hand_mirrored,
     "handshape exchanged": handshape_exchanged,
     "hand one palm lower": hand_shifted,
+    "face still": face_still,
+    "head tilted": head_tilted,
     "2 frames late": late_by_two_frames,
     "frames shuffled": frames_shuffled,
     "blur": blurred,

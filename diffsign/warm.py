@@ -35,7 +35,7 @@ SERVE = "--serve"
 HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)
 
 #: Limits (``ulimit``) that a command takes along.
-LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+LIMITS = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 
 _SIZE = struct.Struct("!q")
 #: Said instead of a status if the server is another Python, or cannot do it for another reason.
@@ -63,9 +63,12 @@ def _send(connection: socket.socket, data: bytes) -> None:
 
 
 def ask(arguments: list[str]) -> int | None:
-    """Let the server run a command; return its status, below zero for a signal, or None where there is no server."""
+    """Let the server run a command; return its status, below zero for a signal, or None where it has to run itself.
+
+    That is where there is no server, and where memory is limited (``ulimit -v``): what is imported counts against it.
+    """
     address = os.environ.get(VARIABLE)
-    if not address:
+    if not address or resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
         return None
     os.umask(umask := os.umask(0))
     request = {"identity": _identity(), "arguments": arguments, "folder": os.getcwd(), "umask": umask}  # noqa: PTH109
@@ -222,7 +225,7 @@ class Server:
         known = set(sys.modules)
 
         def tell() -> None:
-            with contextlib.suppress(OSError), os.fdopen(told, "w") as stream:
+            with contextlib.suppress(OSError, MemoryError), os.fdopen(told, "w") as stream:
                 stream.write(" ".join(name for name in list(sys.modules) if name not in known))
 
         return tell

@@ -96,6 +96,8 @@ app = _Root(
 #: Commands that import diffusers or transformers.
 WITH_NETWORKS = {"encode", "evaluate", "generate", "personalize"}
 
+_NO_MEMORY = b"Failed: there is not enough memory; give the job more, or make batches smaller.\n"
+
 
 @app.callback()
 def logging_options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False) -> None:
@@ -133,7 +135,8 @@ def main() -> None:
     except DiffSignError as error:
         _complain(str(error))
     except MemoryError:
-        _complain("there is not enough memory; give the job more, or make batches smaller.", os.EX_TEMPFAIL)
+        os.write(2, _NO_MEMORY)  # a console takes memory
+        sys.exit(os.EX_TEMPFAIL)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -84,7 +84,6 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
                 # As they are: the pipeline brings some of their settings up to date.
                 shutil.rmtree(making / folder.name, ignore_errors=True)
                 shutil.copytree(folder, making / folder.name)
-            making.rename(target)
         except (ValueError, KeyError, AttributeError, RuntimeError, OSError) as error:
             if is_disk_full(error):
                 raise
@@ -93,4 +92,9 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
                 f"{key}: '{file}' does not fit the configs in '{configs}' ({reason}); name a base of its kind in "
                 f"{key}.config."
             ) from error
+        try:
+            making.rename(target)
+        except OSError:
+            if not target.is_dir():  # put there meanwhile by another process
+                raise
     return target

@@ -95,3 +95,15 @@ def test_commands_draw_without_the_backend_of_a_notebook():
     script = f"import diffsign.cli as c; c._Root.__call__ = lambda self: exec({program!r}); c.main()"
     said = subprocess.run([sys.executable, "-c", script], env=notebook, capture_output=True, text=True, check=True)
     assert said.stdout.strip().lower() == "agg"
+
+
+def test_a_command_without_memory_says_so_without_taking_any():
+    script = (
+        "import diffsign.cli as c\n"
+        "def refuse(*_, **__): raise MemoryError\n"
+        "c.Console = c._Root.__call__ = refuse\n"
+        "c.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == os.EX_TEMPFAIL
+    assert ended.stderr == "Failed: there is not enough memory; give the job more, or make batches smaller.\n"

@@ -126,6 +126,19 @@ def test_it_is_laid_out_once(single):
     assert own.fetch(base=entry).base == first
 
 
+def test_two_at_once_lay_it_out_once(single, monkeypatch):
+    own, entry = single
+    at_once, others = shutil.copytree, []
+
+    def meanwhile(*arguments, **options):
+        monkeypatch.setattr(shutil, "copytree", at_once)
+        others.append(own.fetch(base=entry).base)
+        return at_once(*arguments, **options)
+
+    monkeypatch.setattr(shutil, "copytree", meanwhile)
+    assert [own.fetch(base=entry).base] == others
+
+
 def test_mistakes_say_what_to_do(single, tmp_path):
     own, entry = single
     with pytest.raises(DiffSignError, match=r"families\.tiny\.base\.config"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -104,6 +105,12 @@ def test_without_a_server_the_command_starts_as_ever(monkeypatch, tmp_path) -> N
     assert warm.ask(["x"]) is None
     monkeypatch.setenv(warm.VARIABLE, str(tmp_path / "gone"))
     assert warm.ask(["x"]) is None
+
+
+def test_a_command_whose_memory_is_limited_starts_as_ever(server, monkeypatch) -> None:
+    monkeypatch.setenv(warm.VARIABLE, server.address)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (2**33, 2**33))
+    assert warm.ask(["0"]) is None
 
 
 def test_another_environment_is_refused(server, monkeypatch) -> None:
