@@ -8,8 +8,8 @@ import numpy as np
 
 from diffsign.config.fit import StageSettings
 from diffsign.fit.derivatives import ROW_TYPE, PointDerivatives
-from diffsign.fit.problem import Evaluation, Problem
-from diffsign.fit.state import State, Variables
+from diffsign.fit.problem import Evaluation
+from diffsign.fit.state import Variables
 from diffsign.fit.terms.base import Jacobian, Residual
 
 
@@ -36,12 +36,8 @@ class Equations:
     mixed: np.ndarray
 
 
-def frame_values(problem: Problem, state: State, stage: StageSettings) -> np.ndarray:
+def frame_values(at: Evaluation, stage: StageSettings) -> np.ndarray:
     """Return (T,) each frame's part of the objective: all but what couples frames."""
-    return _frame_values(Evaluation(problem, state), stage)
-
-
-def _frame_values(at: Evaluation, stage: StageSettings) -> np.ndarray:
     total = np.zeros(len(at.state.transl))
     for term in at.problem.terms.frames:
         for residual in term.residuals(at, stage):
@@ -49,20 +45,18 @@ def _frame_values(at: Evaluation, stage: StageSettings) -> np.ndarray:
     return np.where(np.isfinite(total), total, np.inf)
 
 
-def value(problem: Problem, state: State, stage: StageSettings) -> float:
+def value(at: Evaluation, stage: StageSettings) -> float:
     """Return the objective; infinite where it is not finite."""
-    at = Evaluation(problem, state)
-    total = _frame_values(at, stage).sum() + problem.terms.time.cost(at, stage)
+    total = frame_values(at, stage).sum() + at.problem.terms.time.cost(at, stage)
     return float(total) if np.isfinite(total) else np.inf
 
 
-def linearise(problem: Problem, state: State, stage: StageSettings, variables: Variables) -> Equations:
-    """Return the Gauss-Newton equations about ``state``."""
-    at = Evaluation(problem, state)
-    terms = problem.terms.frames
+def linearise(at: Evaluation, stage: StageSettings, variables: Variables) -> Equations:
+    """Return the Gauss-Newton equations about a state."""
+    terms = at.problem.terms.frames
     needed = np.any([term.points(at, stage) for term in terms], axis=0)
     derivatives = PointDerivatives(at, variables, needed)
-    frames, size, total = len(state.transl), variables.size, variables.total
+    frames, size, total = len(at.state.transl), variables.size, variables.total
     matrix, gradient = np.zeros((frames, total, total)), np.zeros((frames, total))
     for term in terms:
         jacobians = term.jacobians(at, stage, variables, derivatives)
@@ -70,7 +64,7 @@ def linearise(problem: Problem, state: State, stage: StageSettings, variables: V
             _add(matrix, gradient, residual, jacobian)
     diagonal = matrix[:, :size, :size].copy()
     own = gradient[:, :size]
-    next1, next2 = problem.terms.time.add(at, stage, variables, own, diagonal)
+    next1, next2 = at.problem.terms.time.add(at, stage, variables, own, diagonal)
     return Equations(
         gradient=own,
         diagonal=diagonal,

@@ -148,10 +148,17 @@ class PointModel:
         self.part_weight = np.array(weights)
         self.part_rest = np.stack(rest)
         self.part_dirs = np.stack(dirs)
-        # (N, P, 3)
-        self.part_pose = np.stack(pose) if pose else None
+        self._keep_correctives(np.stack(pose) if pose else None)
         n = len(rows)
         self.gather = sparse.csr_matrix((np.ones(n), (self.part_point, np.arange(n))), shape=(self.count, n))
+
+    def _keep_correctives(self, moves: np.ndarray | None) -> None:
+        """Keep what the 486 numbers of the pose move, (N, 486, 3), and by itself what those do that move a part."""
+        self.part_pose = moves if moves is not None and moves.any() else None
+        if self.part_pose is not None:
+            self.pose_numbers = np.flatnonzero(self.part_pose.any((0, 2)))
+            chosen = np.swapaxes(self.part_pose[:, self.pose_numbers], 0, 1)
+            self.pose_moves = chosen.reshape(len(self.pose_numbers), -1)
 
     def _build_influences(self, same: np.ndarray) -> None:
         """List the (point, joint) pairs where the joint's rotation moves the point.
@@ -198,9 +205,7 @@ class PointModel:
         other.influence_point, other.influence_joint = self.influence_point[chosen], self.influence_joint[chosen]
         other.influence_sum = self.influence_sum[chosen][:, kept]
         other.influence_weight = self.influence_weight[chosen]
-        if self.part_pose is not None:
-            moves = self.part_pose[kept]
-            other.part_pose = moves if moves.any() else None
+        other._keep_correctives(None if self.part_pose is None else self.part_pose[kept])
         return other
 
     def _find_corrective_joints(self) -> np.ndarray:
@@ -242,9 +247,8 @@ class PointModel:
         local = self.part_rest + self.part_dirs[..., : self.n_betas] @ betas
         local = local + np.einsum("nce,te->tnc", self.part_dirs[..., self.n_betas :], expression, optimize=True)
         if self.part_pose is not None:
-            used = np.flatnonzero(self.part_pose.any((0, 2)))
-            feature = (rotations[:, 1:] - np.eye(3)).reshape(frames, -1)[:, used]
-            local = local + np.einsum("tp,npc->tnc", feature, self.part_pose[:, used], optimize=True)
+            feature = (rotations[:, 1:] - np.eye(3)).reshape(frames, -1)[:, self.pose_numbers]
+            local += (feature @ self.pose_moves).reshape(local.shape)
         parts = (world[:, self.part_joint] @ local[..., None])[..., 0]
         parts += self.part_weight[:, None] * offsets[:, self.part_joint]
         return Posed(self._apply(self.gather, parts), world, centres, parts, offsets)
@@ -290,9 +294,12 @@ class PointModel:
     def _linear_jacobian(self, posed: Posed, joint_dirs: np.ndarray, part_dirs: np.ndarray) -> np.ndarray:
         centre = linear_positions(posed.rotations, joint_dirs)
         offset = centre - posed.rotations @ joint_dirs
-        parts = posed.rotations[:, self.part_joint] @ part_dirs
-        parts += self.part_weight[:, None, None] * offset[:, self.part_joint]
-        return self._apply(self.gather, parts)
+        frames, numbers = len(centre), joint_dirs.shape[-1]
+        # Part by part and not frame by frame: a few large products in place of many small ones.
+        turns = np.swapaxes(posed.rotations[:, self.part_joint], 0, 1).reshape(len(self.part_joint), -1, 3)
+        parts = (turns @ part_dirs).reshape(-1, frames, 3, numbers)
+        parts += self.part_weight[:, None, None, None] * np.swapaxes(offset, 0, 1)[self.part_joint]
+        return self._apply(self.gather, np.swapaxes(parts, 0, 1))
 
     def shape_jacobian(self, posed: Posed) -> np.ndarray:
         """(T, K, 3, B) dp / dbetas."""

@@ -16,7 +16,7 @@ from scipy import linalg
 
 from diffsign.config.fit import StageSettings
 from diffsign.fit.objective import Equations, frame_values, linearise, value
-from diffsign.fit.problem import Problem
+from diffsign.fit.problem import Evaluation, Problem
 from diffsign.fit.state import State, Variables, moved
 from diffsign.fit.terms.time import TRUNK_JOINTS
 
@@ -188,19 +188,22 @@ def solve_step(
 
 def minimise(problem: Problem, state: State, stage: StageSettings, variables: Variables) -> Outcome:
     """Run one stage from ``state``."""
-    least = value(problem, state, stage)
+    at = Evaluation(problem, state)
+    least = value(at, stage)
     damping, steps = 1e-3, 0
     for _ in range(stage.iterations):
-        equations = linearise(problem, state, stage, variables)
+        equations = linearise(at, stage, variables)
         previous = least
         for _attempt in range(6):
             try:
-                trial = moved(state, variables, *solve_step(equations, variables, damping))
-                reached = value(problem, trial, stage)
+                step = solve_step(equations, variables, damping)
             except np.linalg.LinAlgError:
-                reached = np.inf
+                damping *= 8
+                continue
+            trial = Evaluation(problem, moved(at.state, variables, *step))
+            reached = value(trial, stage)
             if reached < least:
-                state, least = trial, reached
+                at, least = trial, reached
                 damping = max(damping / 5, 1e-5)
                 steps += 1
                 break
@@ -208,7 +211,7 @@ def minimise(problem: Problem, state: State, stage: StageSettings, variables: Va
         if previous - least <= TOLERANCE * previous:
             break
     log.debug("%s: %.4g after %d steps", stage.name, least, steps)
-    return Outcome(state, least, steps)
+    return Outcome(at.state, least, steps)
 
 
 def minimise_each(
@@ -219,16 +222,16 @@ def minimise_each(
     Returns:
         The state, and (T,) each frame's value.
     """
-    least = frame_values(problem, state, stage)
+    least = frame_values(Evaluation(problem, state), stage)
     damping = np.full(len(least), 1e-3)
     diagonal = np.arange(variables.size)
     for _ in range(stage.iterations):
-        equations = linearise(problem, state, stage, variables)
+        equations = linearise(Evaluation(problem, state), stage, variables)
         matrix = equations.diagonal
         matrix[:, diagonal, diagonal] = matrix[:, diagonal, diagonal] * (1 + damping[:, None]) + FLOOR
         step = -(inverses(matrix) @ equations.gradient[..., None])[..., 0]
         trial = moved(state, variables, step, np.zeros(0))
-        reached = frame_values(problem, trial, stage)
+        reached = frame_values(Evaluation(problem, trial), stage)
         better = reached < least
         damping = np.where(better, np.maximum(damping / 5, 1e-5), damping * 10)
         state = trial.where(better, state)

@@ -16,7 +16,7 @@ def rotvec_to_rotmat(rotvec: Floats) -> Floats:
 
 def rotmat_to_rotvec(rotmat: Floats) -> Floats:
     """Return the rotation vectors (..., 3), at most π long, of matrices (..., 3, 3)."""
-    flat = Rotation.from_matrix(np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3)).as_rotvec()
+    flat = Rotation.from_matrix(np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3), assume_valid=True).as_rotvec()
     return flat.reshape(*rotmat.shape[:-2], 3)
 
 

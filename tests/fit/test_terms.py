@@ -90,13 +90,14 @@ def test_gradient_of_each_weight(problem, name):
     """Values are Σ r², gradients Jᵀ r: half the derivative."""
     whole, state, variables = problem
     stage = StageSettings.bare("test", **{name: 5.0})
-    equations = linearise(whole, state, stage, variables)
+    equations = linearise(Evaluation(whole, state), stage, variables)
     rng = np.random.default_rng(1)
     for _ in range(6):
         step, shared = rng.standard_normal((FRAMES, variables.size)), rng.standard_normal(variables.shared)
         slope = np.sum(step * equations.gradient) + shared @ equations.shared_gradient
         ahead, behind = (
-            value(whole, moved(state, variables, sign * STEP * step, sign * STEP * shared), stage) for sign in (1, -1)
+            value(Evaluation(whole, moved(state, variables, sign * STEP * step, sign * STEP * shared)), stage)
+            for sign in (1, -1)
         )
         size = np.linalg.norm(equations.gradient) + np.linalg.norm(equations.shared_gradient)
         assert abs((ahead - behind) / (4 * STEP) - slope) < 2e-5 * size * np.sqrt(step.size)
@@ -104,14 +105,14 @@ def test_gradient_of_each_weight(problem, name):
 
 def test_every_weight_counts(problem):
     whole, state, _ = problem
-    bare = value(whole, state, StageSettings.bare("test"))
+    bare = value(Evaluation(whole, state), StageSettings.bare("test"))
     for name in WEIGHTS:
-        assert value(whole, state, StageSettings.bare("test", **{name: 5.0})) > bare, name
+        assert value(Evaluation(whole, state), StageSettings.bare("test", **{name: 5.0})) > bare, name
 
 
 def test_solve_step_agrees_with_the_dense_equations(problem):
     whole, state, variables = problem
-    equations = linearise(whole, state, StageSettings(name="test", temporal=10), variables)
+    equations = linearise(Evaluation(whole, state), StageSettings(name="test", temporal=10), variables)
     frames, size = equations.gradient.shape
     dense = np.zeros((frames, size, frames, size))
     row, column = variables.coupled()
