@@ -53,8 +53,6 @@ MOVED = {
     "ssim_successive": 0.005,
     "flicker": 0.05,
     "fid": 0.1,
-    "face_found_result": 0.01,
-    "face_distance_result": 0.05,
 }
 BEGIN, END = "<!-- benchmarks/metric_disturbances.py writes from here -->", "<!-- to here -->"
 
