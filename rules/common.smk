@@ -52,6 +52,7 @@ VIDEOS = PROJECT.videos
 SIGNERS = PROJECT.signers
 RESULTS = CONFIG.results
 RESOURCES = CONFIG.resources
+SHARED = CONFIG.shared
 BODY = PROJECT.body
 #: Graphics cards that one job of a diffusion model takes on a cluster.
 GPUS = 1 if CONFIG.generate.device == "cuda" else 0

@@ -69,7 +69,7 @@ rule skeleton:
 rule body:
     """Build the SMPL-X-format body from Anny."""
     output:
-        body=ensure(f"{RESOURCES}/body/body.npz", non_empty=True),
+        body=ensure(f"{SHARED}/body/body.npz", non_empty=True),
     log:
         f"{LOGS}/body.log",
     benchmark:

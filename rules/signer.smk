@@ -183,8 +183,8 @@ else:
 rule certificate:
     """Make the project's own certificate, where the config names none."""
     output:
-        certificate=f"{RESOURCES}/credentials/certificate.pem",
-        key=f"{RESOURCES}/credentials/key.pem",
+        certificate=f"{SHARED}/credentials/certificate.pem",
+        key=f"{SHARED}/credentials/key.pem",
     log:
         f"{LOGS}/certificate.log",
     benchmark:

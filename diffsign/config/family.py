@@ -133,6 +133,13 @@ class Preset(Settings):
     lora: str | None = Field(default=None, description="Name of one of the family's LoRAs.")
 
 
+class Completion(Settings):
+    """Words for something that a signer's words may leave open."""
+
+    add: str = Field(min_length=1, description="What is added.")
+    unless: list[str] = Field(min_length=1, description="Words, in lower case, of which one says it already.")
+
+
 class Family(Settings):
     """Weights that belong together and how they are used."""
 
@@ -161,6 +168,9 @@ class Family(Settings):
     dtype: DType = Field(default="float16", description="Precision on a GPU; a CPU computes in float32.")
     seed: int = Field(default=42, ge=0, lt=2**63, description="Seed of the noise.")
     prompt: str = Field(default="best quality, high quality", description="Words used when a signer brings none.")
+    completions: list[Completion] = Field(
+        default=[], description="For what words leave open, where no picture and no LoRA says it."
+    )
     negative_prompt: str = Field(
         default="monochrome, lowres, bad anatomy, worst quality, low quality",
         description="What the pictures must not show, when a signer does not say.",
@@ -202,6 +212,14 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "preset": "fast",
         "short_side": 256,
         "prompt": "a person signing",
+        # One step draws the mean of all that the words may mean: a grey shade before a grey wall.
+        "completions": [
+            {"add": "tan skin", "unless": ["skin", "skinned"]},
+            {"add": "brown hair", "unless": ["hair", "haired", "blond", "blonde", "brunette", "ginger", "bald"]},
+            {"add": "blue shirt", "unless": ["shirt", "t-shirt", "tee", "top", "sweater", "jumper", "blouse"]},
+            {"add": "long sleeves", "unless": ["sleeve", "sleeves", "sleeved", "sleeveless", "t-shirt", "tee"]},
+            {"add": "beige background", "unless": ["background", "wall"]},
+        ],
         "negative_prompt": "",
     },
     # The paper's image and multimodal prompts.

@@ -47,7 +47,7 @@ class Project:
     @property
     def body(self) -> str:
         """The body file that is fitted and rendered."""
-        return self.config.body or f"{self.config.resources}/body/body.npz"
+        return self.config.body or f"{self.config.shared}/body/body.npz"
 
     @property
     def selected(self) -> dict[str, list[int]]:
@@ -101,7 +101,7 @@ class Project:
             return []
         if credentials.certificate is not None and credentials.key is not None:
             return [credentials.certificate, credentials.key]
-        return [f"{self.config.resources}/credentials/{name}.pem" for name in ("certificate", "key")]
+        return [f"{self.config.shared}/credentials/{name}.pem" for name in ("certificate", "key")]
 
     @functools.cached_property
     def shards(self) -> Mapping[str, Shard]:

@@ -53,7 +53,12 @@ class Config(Settings):
     signers: InputPath = Field(default="config/signers.tsv", description="Sheet of the synthetic signers.")
     results: OutputFolder = Field(default="results", description="Folder for everything that is made from the videos.")
     resources: OutputFolder = Field(
-        default="resources", description="Folder for what many runs share: the body, manifests of the weights."
+        default="resources", description="Folder for what is not made from videos: manifests of the weights, subjects."
+    )
+    cache: OutputFolder | None = Field(
+        default=None,
+        description="Folder for what no setting changes, which projects may share: the body, the key that signs films; "
+        "by default resources.",
     )
     body: TrackedPath | None = Field(
         default=None,
@@ -139,6 +144,11 @@ class Config(Settings):
         default=CompareSettings(), description="How signers are compared (target `compare`)."
     )
     report: ReportSettings = Field(default=ReportSettings(), description="How the page of results is made.")
+
+    @property
+    def shared(self) -> str:
+        """The folder of what no setting changes."""
+        return self.cache or self.resources
 
     def family_of(self, signer: SignerRow) -> str:
         """Return the name of the family that draws a signer."""

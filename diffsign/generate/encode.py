@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from diffsign.config.family import Completion
 from diffsign.config.generate import EncodeSettings
 from diffsign.config.sheets import Region
 from diffsign.errors import DiffSignError
@@ -17,6 +20,8 @@ from diffsign.models.networks import quiet_libraries
 from diffsign.models.pictures import read_reference
 from diffsign.records.conditioning import Conditioning, save_conditioning
 from diffsign.records.manifest import Manifest, load_manifest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,8 @@ def encode_signer(
     quiet_libraries()
     computing_on = best_device(device)
     prompt = manifest.family.prompt if text is None else text
+    if not (images or loras):
+        prompt = completed(prompt, manifest.family.completions)
     negative = manifest.family.negative_prompt if negative is None else negative
     tensors = encode_prompt(manifest, prompt, negative, computing_on, lora_files)
     if pictures:
@@ -113,6 +120,15 @@ def encode_signer(
         regions=() if set(regions) <= {"all"} else tuple(regions),  # type: ignore[arg-type]
         **tensors,
     )
+
+
+def completed(prompt: str, completions: Sequence[Completion]) -> str:
+    """Return a prompt with words for what it leaves open."""
+    said = set(re.findall(r"[\w-]+", prompt.lower())) | set(re.findall(r"\w+", prompt.lower()))
+    added = [completion.add for completion in completions if said.isdisjoint(completion.unless)]
+    if added:
+        log.info("The words leave some things open; added: %s.", ", ".join(added))
+    return ", ".join([prompt, *added])
 
 
 def _check_regions(regions: Sequence[str], pictures: int) -> None:

@@ -65,7 +65,11 @@ def overrides(config: Config, name: str) -> list[str]:
     one = _config_of(config, name)
     if not shares_videos(one, _config_of(config, SOURCE)):
         return told
-    return [*told, f"videos_from={source}", *([] if one.body else [f"body={source}/resources/body/body.npz"])]
+    return [
+        *told,
+        f"videos_from={source}",
+        *([] if one.body or one.cache else [f"body={source}/resources/body/body.npz"]),
+    ]
 
 
 def shares_videos(one: Config, source: Config) -> bool:

@@ -95,7 +95,7 @@ def write_wish(folder: Path, wish: Wish) -> None:
 def _config(folder: Path, settings: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the config with some settings changed, and as it is in the folder now."""
     path, before = folder / CONFIG_FILE, None
-    config: dict[str, Any] = {"videos": VIDEOS_FILE, "signers": SIGNERS_FILE, "resources": str(cache_folder())}
+    config: dict[str, Any] = {"videos": VIDEOS_FILE, "signers": SIGNERS_FILE, "cache": str(cache_folder())}
     if path.is_file():
         read_config(path)
         before = yaml.safe_load(path.read_text(encoding="utf-8"))

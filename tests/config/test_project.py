@@ -107,6 +107,14 @@ def test_a_body_of_ones_own_is_taken(project):
     assert project(body="my.npz").body == "my.npz"
 
 
+def test_projects_share_what_no_setting_changes_and_nothing_else(project):
+    loaded = project(cache="c", credentials={"signed": True})
+    assert loaded.body == "c/body/body.npz"
+    assert loaded.certificate == ["c/credentials/certificate.pem", "c/credentials/key.pem"]
+    assert loaded.family("demo").manifest == "resources/families/demo.json"
+    assert project(cache="c", body="my.npz").body == "my.npz"
+
+
 def test_a_mistake_is_named_with_its_file(project, tmp_path):
     project()
     (tmp_path / "a.mp4").unlink()

@@ -92,7 +92,7 @@ def test_a_wish_becomes_a_project(inputs):
     }
     (signer,) = load_signers(config).values()
     assert (signer.text, signer.image) == ("a woman in a green shirt", [str(inputs / "ana.png")])
-    assert config.resources == str(inputs / "cache/diffsign")
+    assert config.shared == str(inputs / "cache/diffsign") and config.resources == "resources"
 
 
 def test_the_same_wish_touches_nothing(inputs):
