@@ -74,6 +74,7 @@ def run(
     if show_snakefile:
         typer.echo(layout.workflow_file())
         return
+    layout.require_caches()
     if sources or say:
         wanted = wish.Wish(
             sources=tuple(sources or ()),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +94,14 @@ def test_a_wish_becomes_a_project(inputs):
     (signer,) = load_signers(config).values()
     assert (signer.text, signer.image) == ("a woman in a green shirt", [str(inputs / "ana.png")])
     assert config.shared == str(inputs / "cache/diffsign") and config.resources == "resources"
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is(inputs, monkeypatch):
+    (inputs / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(inputs / "file"))
+    result = CliRunner().invoke(app, ["run", "--say", "hi", "--text", "a man", "-o", str(inputs / "out")])
+    assert re.search(r"file/diffsign' cannot be written: Not a directory; set XDG_CACHE_HOME", str(result.exception))
+    assert not (inputs / "out").exists()
 
 
 def test_the_same_wish_touches_nothing(inputs):
