@@ -19,9 +19,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tables
 import torch
 from appearance_measures import Artist, clip_accuracy, held_out_attributes, make_clips, manifest_of, prompt_accuracy
-from rich.console import Console
 from rich.table import Table
 
 from diffsign.body.model import load_body
@@ -166,7 +166,7 @@ def main() -> None:
     table = Table("figure", "value", "target", "")
     for row in lines(report["figures"]):
         table.add_row(*row)
-    Console().print(table)
+    tables.show(table)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tables
 import torch
 from aligned import acceleration_error, finger_error, joint_error, vertex_error
 from clips import HARD_PRESETS, TEST_SEEDS, detected, gentle, like_life
-from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 from truth import load_truth
@@ -343,7 +343,7 @@ def show(rows: list[Row]) -> None:
                     "" if value is None else f"{float(value):.{2 if float(value) < 2 else 1}f}" for value in values
                 ]
                 table.add_row(str(row["clip"]), str(row["points"]), *cells)
-        Console().print(table)
+        tables.show(table)
 
 
 def cases_of(given: argparse.Namespace, body: Body) -> Iterator[Case]:

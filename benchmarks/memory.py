@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+import tables
 from rich.table import Table
 
 from diffsign.clean.steps import clean_keypoints
@@ -89,7 +89,7 @@ def main() -> None:
         table.add_row(case, *(f"{rows[-1][name]:.0f}" for name in ("before_mb", "peak_mb", "seconds")))
     with atomic(given.json) as temporary:
         temporary.write_text(json.dumps(rows, indent=2) + "\n")
-    Console().print(table)
+    tables.show(table)
 
 
 if __name__ == "__main__":

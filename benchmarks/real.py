@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 import real_measures as measures
 import real_pictures as pictures
-from rich.console import Console
+import tables
 from rich.table import Table
 
 import diffsign
@@ -259,9 +259,7 @@ def show(rows: list[Row]) -> None:
     for row in [*rows, {"clip": "all", **totals(rows)}]:
         counts = [f"{row[a]}/{row[b]}" for a, b in RATES.values()]
         table.add_row(row["clip"], *counts, *(f"{row[name]:.2f}" if name in row else "–" for name in MEANS))
-    console = Console()
-    console = console if console.is_terminal else Console(width=160)
-    console.print(table)
+    tables.show(table)
 
 
 def write(path: Path, rows: list[Row]) -> None:

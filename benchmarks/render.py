@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
+import tables
 from rich.table import Table
 
 from diffsign.avatar.blender import render_clips
@@ -95,7 +95,7 @@ def main() -> None:
                 f"{row['own_mb']:.0f}",
                 f"{row['blender_mb']:.0f}",
             )
-    Console().print(table)
+    tables.show(table)
     if given.json:
         with atomic(given.json) as temporary:
             temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")

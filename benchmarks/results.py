@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
+import tables
 from rich.table import Table
 
 from diffsign.files import atomic
@@ -73,7 +73,7 @@ def main() -> None:
                 row = measure(arguments)
                 rows.append({"command": name, "results": results, **row})
                 table.add_row(name, str(results), f"{row['wall']:.0f}", f"{row['cpu']:.0f}", f"{row['peak_mb']:.0f}")
-    Console().print(table)
+    tables.show(table)
     if given.json:
         with atomic(given.json) as temporary:
             temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")

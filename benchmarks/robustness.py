@@ -28,6 +28,7 @@ import cv2
 import disturb
 import matplotlib as mpl
 import numpy as np
+import tables
 from aligned import finger_error, vertex_error
 from clips import run
 from fit import REGIONS, true_points
@@ -231,7 +232,7 @@ def benchmark(body_path: Path, work: Path) -> dict[str, Any]:
     return report
 
 
-def tables(report: dict[str, Any]) -> str:
+def markdown(report: dict[str, Any]) -> str:
     """Return the report as tables in Markdown."""
     keys = {"upper_body": "upper body", "left_hand": "left hand", "right_hand": "right hand", "face": "face"}
     keys |= {"fingers": "fingers (°)"}
@@ -310,7 +311,7 @@ def document(report: dict[str, Any], path: Path) -> None:
     after = rest.split(marks[1])[1]
     draw(report, path.parent / "images")
     with atomic(path) as temporary:
-        temporary.write_text(f"{before}{marks[0]}\n\n{tables(report)}\n\n{marks[1]}{after}")
+        temporary.write_text(f"{before}{marks[0]}\n\n{markdown(report)}\n\n{marks[1]}{after}")
 
 
 def show(report: dict[str, Any]) -> None:
@@ -321,7 +322,7 @@ def show(report: dict[str, Any]) -> None:
     for row in report["cases"]:
         figures = [f"{row[key]:.1f}" for key in (*REGIONS, "fingers")]
         table.add_row(row["case"], *figures, str(row["flagged"]), str(row["unseen_hands"]))
-    Console().print(table)
+    tables.show(table)
 
 
 def main(arguments: list[str] | None = None) -> None:

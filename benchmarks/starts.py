@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import psutil
-from rich.console import Console
+import tables
 from rich.table import Table
 
 from diffsign.warm import VARIABLE
@@ -70,7 +70,7 @@ def main() -> None:
                 before = total(server)
                 row.append(run(arguments, out, os.environ | warm) + total(server) - before)
             table.add_row(name, *(f"{seconds:.2f}" for seconds in row), str(server.memory_info().rss >> 20))
-    Console().print(table)
+    tables.show(table)
 
 
 if __name__ == "__main__":

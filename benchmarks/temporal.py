@@ -24,6 +24,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tables
 import torch
 from PIL import Image
 from rich.console import Console
@@ -179,7 +180,7 @@ def main() -> None:
     table = Table("variant", *next(iter(results.values())))
     for label, figures in results.items():
         table.add_row(label, *("" if value is None else f"{value:.4g}" for value in figures.values()))
-    Console(width=200).print(table)
+    tables.show(table)
     if arguments.sheet:
         Image.fromarray(np.vstack(pictures)).save(arguments.sheet)
     if arguments.json:
