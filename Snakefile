@@ -2,7 +2,7 @@
 #
 # Paths:
 #   resources/body/body.npz                        the body that is fitted and rendered
-#   resources/families/{family}.json               where the weights of a model family are
+#   resources/families/{parts}.json                where those weights of a model family are that a signer needs
 #   resources/subjects/{subject}.safetensors       the LoRA of a subject that a family is fine-tuned on
 #   results/videos/{video}/…                       what is made from one source video: clip, keypoints,
 #                                                  motion, avatar, controls

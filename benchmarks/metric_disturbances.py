@@ -4,8 +4,8 @@ A clip is its own result, and then is disturbed in one way at a time: in its pic
 gave, or in both. A metric has moved when it leaves its undisturbed value by more than the smallest difference that
 :data:`MOVED` allows.
 
-    python benchmarks/metric_disturbances.py results/videos/demo --family resources/families/demo.json \
-        --docs docs/metrics.md
+    diffsign fetch demo demo.json --clip
+    python benchmarks/metric_disturbances.py results/videos/demo --family demo.json --docs docs/metrics.md
 """
 
 from __future__ import annotations

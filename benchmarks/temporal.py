@@ -1,6 +1,7 @@
 r"""How steady, how legible and how fast the ways are to keep frames alike.
 
-    python benchmarks/temporal.py results/videos/demo resources/body/body.npz resources/families/demo.json \
+    diffsign fetch demo demo.json
+    python benchmarks/temporal.py results/videos/demo resources/body/body.npz demo.json \
         --signer results/signers/words/conditioning.safetensors --json temporal.json
 
 Each variant is a set of generation settings; those of :data:`VARIANTS` are measured with each of ``--steps``, and any

@@ -45,7 +45,7 @@ rule evaluate:
         avatar=f"{RESULTS}/videos/{{video}}/avatar/color.mkv",
         avatar_keypoints=f"{RESULTS}/videos/{{video}}/avatar/keypoints.npz",
         mask=f"{RESULTS}/videos/{{video}}/avatar/mask.mkv",
-        family=lambda wildcards: signer(wildcards).manifest,
+        family=lambda wildcards: signer(wildcards).parts.manifest,
     output:
         metrics=f"{RESULTS}/signers/{{signer}}/{{video}}/metrics.json",
         moments=f"{RESULTS}/signers/{{signer}}/{{video}}/moments.jpg",

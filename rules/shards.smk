@@ -38,7 +38,7 @@ rule shard_signers:
         videos=f"{RESULTS}/shards/{{shard}}/videos.json",
         sources=lambda wildcards: shard(wildcards).sources,
         body=BODY,
-        manifests=sorted({PROJECT.signer(name).manifest for name in SIGNERS}),
+        manifests=sorted({PROJECT.signer(name).parts.manifest for name in SIGNERS}),
         conditioning=expand(
             f"{RESULTS}/signers/{{signer}}/conditioning.safetensors", signer=SIGNERS
         ),

@@ -7,13 +7,13 @@ keypoints found again on it.
 
 
 rule fetch:
-    """Find or download the weights of a model family, and check that they fit together."""
+    """Find or download the parts of a model family that some signers need, and check that they fit together."""
     output:
-        manifest=f"{RESOURCES}/families/{{family}}.json",
+        manifest=f"{RESOURCES}/families/{{parts}}.json",
     log:
-        f"{LOGS}/fetch_{{family}}.log",
+        f"{LOGS}/fetch_{{parts}}.log",
     benchmark:
-        f"{BENCHMARKS}/fetch_{{family}}.tsv"
+        f"{BENCHMARKS}/fetch_{{parts}}.tsv"
     # Before anything that takes long: a missing weight is said at once.
     priority: 100
     conda:
@@ -23,15 +23,16 @@ rule fetch:
         mem_mb=growing(2000),
         runtime=growing(240),
     params:
-        settings=lambda wildcards: PROJECT.family(wildcards.family).fetch_flags(),
+        family=lambda wildcards: PROJECT.parts[wildcards.parts].family,
+        settings=lambda wildcards: PROJECT.parts[wildcards.parts].fetch_flags(),
     shell:
-        "python -m diffsign fetch {wildcards.family:q} {output.manifest:q} {params.settings:q} > {log:q} 2>&1"
+        "python -m diffsign fetch {params.family:q} {output.manifest:q} {params.settings:q} > {log:q} 2>&1"
 
 
 rule personalize:
     """Fine-tune a family on one subject from a few pictures (DreamBooth); goes on where it was interrupted."""
     input:
-        manifest=lambda wildcards: subject(wildcards).manifest,
+        manifest=lambda wildcards: subject(wildcards).parts.manifest,
         pictures=lambda wildcards: subject(wildcards).pictures,
     output:
         lora=f"{RESOURCES}/subjects/{{subject}}.safetensors",
@@ -56,7 +57,7 @@ rule personalize:
 rule encode:
     """Encode who signs: prompts and reference pictures, once a signer."""
     input:
-        manifest=lambda wildcards: signer(wildcards).manifest,
+        manifest=lambda wildcards: signer(wildcards).parts.manifest,
         images=lambda wildcards: signer(wildcards).row.image,
         loras=lambda wildcards: signer(wildcards).loras,
     output:
@@ -86,7 +87,7 @@ rule generate:
         controls=lambda wildcards: signer(wildcards)
         .control_clips(wildcards.video)
         .values(),
-        manifest=lambda wildcards: signer(wildcards).manifest,
+        manifest=lambda wildcards: signer(wildcards).parts.manifest,
         conditioning=lambda wildcards: signer(wildcards).conditioning,
         motion=f"{RESULTS}/videos/{{video}}/motion.npz",
         body=BODY,
@@ -152,7 +153,7 @@ else:
                     for one in use.signers
                     for path in one.control_clips(wildcards.video).values()
                 ],
-                manifest=use.manifest,
+                manifest=use.parts.manifest,
                 conditionings=[one.conditioning for one in use.signers],
                 backgrounds=[path for one in use.signers for path in one.background],
                 motion=f"{RESULTS}/videos/{{video}}/motion.npz",
@@ -204,7 +205,7 @@ MARKED = {
     "audio": f"{RESULTS}/videos/{{video}}/audio.mka",
     "subtitles": f"{RESULTS}/videos/{{video}}/subtitles.mks",
     "motion": f"{RESULTS}/videos/{{video}}/motion.npz",
-    "manifest": lambda wildcards: signer(wildcards).manifest,
+    "manifest": lambda wildcards: signer(wildcards).parts.manifest,
     "conditioning": lambda wildcards: signer(wildcards).conditioning,
     "certificate": PROJECT.certificate,
 }

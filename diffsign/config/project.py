@@ -82,6 +82,20 @@ class Project:
         }
         return {name: first.setdefault(key, name) for name, key in described.items()}
 
+    @functools.cached_property
+    def parts_of_signers(self) -> dict[str, FamilyParts]:
+        """What every signer needs of its family: all that others need too where one job draws them together."""
+        if self.config.together:
+            return {signer.row.signer: use.parts for use in self.families.values() for signer in use.signers}
+        rows = self.signers.items()
+        return {name: FamilyParts.of_signers(self, self.config.family_of(row), [row]) for name, row in rows}
+
+    @functools.cached_property
+    def parts(self) -> dict[str, FamilyParts]:
+        """Everything that is fetched, by the names of the manifests."""
+        every = [*self.parts_of_signers.values(), *(self.subject(name).parts for name in self.config.subjects)]
+        return {parts.name: parts for parts in every}
+
     @property
     def families(self) -> dict[str, FamilyUse]:
         """The families that generate some signer, by name."""
@@ -244,9 +258,10 @@ class Subject:
     settings: SubjectSettings
 
     @property
-    def manifest(self) -> str:
-        """Manifest of the family that is fine-tuned."""
-        return self.project.family(self.project.config.family_of_subject(self.name)).manifest
+    def parts(self) -> FamilyParts:
+        """Parts of the family that is fine-tuned; pictures are learned under their edges."""
+        family = self.project.config.family_of_subject(self.name)
+        return FamilyParts(self.project, family, FetchSettings(controls=["canny"], ip_adapter=False))
 
     @property
     def lora(self) -> str:
@@ -274,31 +289,10 @@ class FamilyUse:
     project: Project
     name: str
 
-    @property
-    def manifest(self) -> str:
-        """Where its manifest is written."""
-        return f"{self.project.config.resources}/families/{self.name}.json"
-
-    def fetch_flags(self) -> list[str]:
-        """Return the config's entry of the family, and which of its parts are needed."""
-        config = self.project.config
-        rows = [row for row in self.project.signers.values() if config.family_of(row) == self.name]
-        loras = sorted({name for row in rows for name in row.loras})
-        controls: list[ControlName] = list(
-            dict.fromkeys(name for row in rows for name in config.controls_of(self.name, row))
-        )
-        if any(name in config.subjects for name in loras) and "canny" not in controls:
-            controls.append("canny")  # pictures of a subject are learned under their edges
-        needed = FetchSettings(
-            controls=controls,
-            loras=[*(name for name in loras if name not in config.subjects), *self._preset_loras(rows)],
-            ip_adapter=any(row.image for row in rows),
-            clip=True,
-            preset=config.generate.preset,
-            motion_adapter=config.generate.temporal == "animatediff",
-        )
-        entry = config.families.get(self.name)
-        return [*given(definition=json.dumps(entry) if entry else None), *to_flags(needed)]
+    @functools.cached_property
+    def parts(self) -> FamilyParts:
+        """All that some signer needs of it."""
+        return FamilyParts.of_signers(self.project, self.name, [signer.row for signer in self.signers])
 
     @property
     def signers(self) -> list[Signer]:
@@ -311,11 +305,48 @@ class FamilyUse:
         first, *others = self.signers
         return [*first.generate_flags(video), *(other.also_flag(video, first) for other in others)]
 
-    def _preset_loras(self, rows: Iterable[SignerRow]) -> list[str]:
-        """Return the LoRAs of the presets that signers name."""
-        presets = self.project.config.resolved_family(self.name).presets
-        named = {presets[row.preset].lora for row in rows if row.preset is not None}
-        return sorted(name for name in named if name is not None)
+
+@dataclass(frozen=True)
+class FamilyParts:
+    """Parts of a model family that are used together. Whatever else is used, their manifest stays as it is."""
+
+    project: Project
+    family: str
+    needed: FetchSettings
+
+    @classmethod
+    def of_signers(cls, project: Project, family: str, rows: Sequence[SignerRow]) -> FamilyParts:
+        """Return what signers of a family need to be encoded, generated and judged."""
+        config = project.config
+        presets = config.resolved_family(family).presets
+        loras = {name for row in rows for name in row.loras if name not in config.subjects}
+        loras |= {lora for row in rows if row.preset is not None and (lora := presets[row.preset].lora)}
+        needed = FetchSettings(
+            controls=sorted({name for row in rows for name in config.controls_of(family, row)}),
+            loras=sorted(loras),
+            ip_adapter=any(row.image for row in rows),
+            clip=True,
+            preset=config.generate.preset,
+            motion_adapter=config.generate.temporal == "animatediff",
+        )
+        return cls(project, family, needed)
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Name of their manifest: the family's, and a digest of what it is and of what is needed."""
+        family = self.project.config.resolved_family(self.family)
+        said = f"{family.model_dump_json()}{self.needed.model_dump_json()}"
+        return f"{self.family}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+
+    @property
+    def manifest(self) -> str:
+        """Where their manifest is written."""
+        return f"{self.project.config.resources}/families/{self.name}.json"
+
+    def fetch_flags(self) -> list[str]:
+        """Return the config's entry of the family, and which of its parts are needed."""
+        entry = self.project.config.families.get(self.family)
+        return [*given(definition=json.dumps(entry) if entry else None), *to_flags(self.needed)]
 
 
 @dataclass(frozen=True)
@@ -331,9 +362,9 @@ class Signer:
         return self.project.config.family_of(self.row)
 
     @property
-    def manifest(self) -> str:
-        """Manifest of that family."""
-        return self.project.family(self.family).manifest
+    def parts(self) -> FamilyParts:
+        """Parts of the family that the signer needs."""
+        return self.project.parts_of_signers[self.row.signer]
 
     @property
     def controls(self) -> list[ControlName]:

@@ -78,20 +78,32 @@ def test_controls_are_those_of_the_family(project):
 
 
 def test_a_family_is_fetched_with_what_its_signers_need(project):
-    flags = project(generate={"controls": {"pose": 1.0}}).family("demo").fetch_flags()
+    flags = project(generate={"controls": {"pose": 1.0}}).family("demo").parts.fetch_flags()
     controls = next(json.loads(flag.split("=", 1)[1]) for flag in flags if flag.startswith("--controls"))
-    assert controls == ["pose", "canny"]  # subjects are trained under edges
+    assert controls == ["pose"]
     assert "--ip-adapter" in flags and "--loras=[]" in flags
     entry = {"sd15": {"base": {"id": "weights"}}}
     loaded = project(families=entry)
-    assert f"--definition={json.dumps(entry['sd15'])}" in loaded.family("sd15").fetch_flags()
-    assert "--no-ip-adapter" in loaded.family("sd15").fetch_flags()
+    assert f"--definition={json.dumps(entry['sd15'])}" in loaded.family("sd15").parts.fetch_flags()
+    assert "--no-ip-adapter" in loaded.family("sd15").parts.fetch_flags()
+
+
+def test_the_manifest_of_a_signer_does_not_hang_on_others(project):
+    loaded = project()
+    words, picture = (loaded.signer(name).parts for name in ("words", "picture"))
+    assert "--no-ip-adapter" in words.fetch_flags() and "--ip-adapter" in picture.fetch_flags()
+    assert words.manifest != picture.manifest and loaded.parts[words.name] == words
+    changed = project(families={"demo": {"prompt": "someone"}})
+    assert changed.signer("words").parts.manifest != words.manifest
+    together = project(together=True)
+    assert together.signer("words").parts == together.signer("picture").parts == together.family("demo").parts
 
 
 def test_a_subject_is_trained_from_its_pictures(project):
     subject = project().subject("zwx")
     assert subject.pictures == ["1.png"]
-    assert subject.manifest == "resources/families/demo.json"
+    assert subject.parts.needed.controls == ["canny"]  # pictures are learned under their edges
+    assert subject.parts.manifest.startswith("resources/families/demo-")
     assert {"--picture=1.png", "--steps=9"} <= set(subject.personalize_flags())
 
 
@@ -111,7 +123,7 @@ def test_projects_share_what_no_setting_changes_and_nothing_else(project):
     loaded = project(cache="c", credentials={"signed": True})
     assert loaded.body == "c/body/body.npz"
     assert loaded.certificate == ["c/credentials/certificate.pem", "c/credentials/key.pem"]
-    assert loaded.family("demo").manifest == "resources/families/demo.json"
+    assert loaded.signer("words").parts.manifest.startswith("resources/families/demo-")
     assert project(cache="c", body="my.npz").body == "my.npz"
 
 

@@ -41,7 +41,7 @@ def test_a_sweep_may_name_its_values_and_leaves_what_a_row_sets(project):
     assert loaded.signer("s-controls-two").controls == ["pose", "depth"]
     assert loaded.signer("p").settings.controls == {"pose": 0.5, "canny": 1.0}
     assert loaded.controls == ["canny", "depth", "pose"]
-    flags = loaded.family("demo").fetch_flags()
+    flags = loaded.family("demo").parts.fetch_flags()
     assert any(flag.startswith("--controls") and "depth" in flag for flag in flags)
 
 

@@ -109,7 +109,7 @@ def test_missing_weights_are_named_before_anything_else_runs(small):
     said = run.stdout
     assert "stabilityai/stable-diffusion-xl-base-1.0" in said
     assert "rule fetch" in said and "rule ingest" not in said
-    assert not (small.folder / "resources/families/sdxl.json").exists()
+    assert not list((small.folder / "resources").glob("families/sdxl*"))
 
 
 def test_texts_and_pose_files_take_the_place_of_detection(small):

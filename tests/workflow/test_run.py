@@ -122,6 +122,19 @@ def test_a_changed_threshold_redoes_the_edges_and_no_rendering(run, body_path):
     assert not {"fit", "render", "control_pose", "control_depth", "encode"} & set(todo)
 
 
+def test_another_signer_leaves_the_first_as_it_is(run, body_path, root):
+    """Though it needs more of the family: the adapter, for a picture."""
+    more = f"signer\ttext\timage\n{SIGNERS.splitlines()[1]}\t\npic\t\t{root}/config/demo/reference.png\n"
+    todo = again(run, body_path, signers=more)
+    assert todo["fetch"] == todo["encode"] == todo["join"] == todo["evaluate"] == 1 and todo["generate"] == 2
+
+
+def test_a_changed_family_draws_its_signers_anew(run, body_path):
+    todo = again(run, body_path, families={"demo": {"prompt": "someone"}})
+    assert {"fetch", "encode", "generate", "mark", "evaluate"} <= set(todo)
+    assert not {"fit", "render", "control_pose"} & set(todo)
+
+
 def test_the_log_of_a_rule_is_its_own(run):
     log = (run.project.folder / "results/logs/good/ingest.log").read_text()
     assert re.search(r"6 frames", log)
