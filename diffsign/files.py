@@ -87,6 +87,22 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+@contextmanager
+def one_at_a_time(folder: Path) -> Generator[None, None, None]:
+    """Wait until no other process is in such a block for the same folder, which is made if it is missing.
+
+    Where a file system has no locks, nobody waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_abandoned(pattern: str) -> None:
     """Remove temporary files and folders that nobody holds any more: what a killed run has left."""
     for name in glob.glob(pattern):  # noqa: PTH207 - a pattern with an absolute, escaped folder

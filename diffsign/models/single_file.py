@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffsign.errors import DiffSignError
-from diffsign.files import is_disk_full, scratch
+from diffsign.files import is_disk_full, one_at_a_time, scratch
 from diffsign.models.weights import read_json, shapes_of
 
 #: Files of a base model that say how its networks are built, and none of the weights.
@@ -65,6 +65,13 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
     target = _place(file, configs)
     if target.is_dir():
         return target
+    with one_at_a_time(target.parent):
+        if not target.is_dir():  # else another process has made it meanwhile
+            _unpack(file, configs, key, target)
+    return target
+
+
+def _unpack(file: Path, configs: Path, key: str, target: Path) -> None:
     import diffusers
 
     from diffsign.models.networks import quiet_libraries
@@ -73,7 +80,6 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
     kind = str(read_json(configs / "model_index.json", "base model's index").get("_class_name"))
     pipelines: Any = diffusers
     more = {} if "XL" in kind else {"safety_checker": None, "requires_safety_checker": False}
-    target.parent.mkdir(parents=True, exist_ok=True)
     with scratch("checkpoint", target.parent) as making:
         try:
             pipeline = getattr(pipelines, kind).from_single_file(
@@ -84,6 +90,7 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
                 # As they are: the pipeline brings some of their settings up to date.
                 shutil.rmtree(making / folder.name, ignore_errors=True)
                 shutil.copytree(folder, making / folder.name)
+            making.rename(target)
         except (ValueError, KeyError, AttributeError, RuntimeError, OSError) as error:
             if is_disk_full(error):
                 raise
@@ -92,9 +99,3 @@ def unpacked(file: Path, configs: Path, key: str) -> Path:
                 f"{key}: '{file}' does not fit the configs in '{configs}' ({reason}); name a base of its kind in "
                 f"{key}.config."
             ) from error
-        try:
-            making.rename(target)
-        except OSError:
-            if not target.is_dir():  # put there meanwhile by another process
-                raise
-    return target

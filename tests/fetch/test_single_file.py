@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -128,15 +129,21 @@ def test_it_is_laid_out_once(single):
 
 def test_two_at_once_lay_it_out_once(single, monkeypatch):
     own, entry = single
-    at_once, others = shutil.copytree, []
+    plain, copied, others = shutil.copytree, [], []
+    other = threading.Thread(target=lambda: others.append(own.fetch(base=entry).base))
 
-    def meanwhile(*arguments, **options):
-        monkeypatch.setattr(shutil, "copytree", at_once)
-        others.append(own.fetch(base=entry).base)
-        return at_once(*arguments, **options)
+    def slowly(*arguments, **options):
+        if not copied:
+            other.start()
+            other.join(0.5)
+        copied.append(arguments)
+        return plain(*arguments, **options)
 
-    monkeypatch.setattr(shutil, "copytree", meanwhile)
-    assert [own.fetch(base=entry).base] == others
+    monkeypatch.setattr(shutil, "copytree", slowly)
+    base = own.fetch(base=entry).base
+    other.join()
+    assert others == [base]
+    assert len(copied) == len({source for source, _ in copied})
 
 
 def test_mistakes_say_what_to_do(single, tmp_path):
