@@ -20,7 +20,8 @@ rule fetch:
         "../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=lambda wildcards, attempt: attempt
+        * PROJECT.parts[wildcards.parts].fetch_memory,
         runtime=growing(240),
     params:
         family=lambda wildcards: PROJECT.parts[wildcards.parts].family,

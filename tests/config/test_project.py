@@ -88,6 +88,14 @@ def test_a_family_is_fetched_with_what_its_signers_need(project):
     assert "--no-ip-adapter" in loaded.family("sd15").parts.fetch_flags()
 
 
+def test_a_base_in_one_file_is_read_whole(project, tmp_path):
+    with (tmp_path / "base.safetensors").open("wb") as file:
+        file.truncate(4 << 30)
+    base = {"id": str(tmp_path / "base.safetensors"), "config": "sd15"}
+    assert project(families={"demo": {"base": base}}).signer("words").parts.fetch_memory == 2000 + 3 * 4096
+    assert project().signer("words").parts.fetch_memory == 2000
+
+
 def test_the_manifest_of_a_signer_does_not_hang_on_others(project):
     loaded = project()
     words, picture = (loaded.signer(name).parts for name in ("words", "picture"))
