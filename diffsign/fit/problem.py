@@ -89,7 +89,7 @@ class Evaluation:
     @cached_property
     def rotvec(self) -> np.ndarray:
         """(T, 55, 3) rotation vectors of the joints."""
-        return rotmat_to_rotvec(self.state.rotations)
+        return rotmat_to_rotvec(self.state.rotations, exact=True)
 
     @cached_property
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
@@ -100,4 +100,4 @@ class Evaluation:
     def velocity(self) -> np.ndarray:
         """(T − 1, 55, 3) rotation vectors from each frame to the next."""
         rotations = self.state.rotations
-        return rotmat_to_rotvec(inverse(rotations[:-1]) @ rotations[1:])
+        return rotmat_to_rotvec(inverse(rotations[:-1]) @ rotations[1:], exact=True)

@@ -14,10 +14,15 @@ def rotvec_to_rotmat(rotvec: Floats) -> Floats:
     return flat.reshape(*rotvec.shape[:-1], 3, 3)
 
 
-def rotmat_to_rotvec(rotmat: Floats) -> Floats:
-    """Return the rotation vectors (..., 3), at most π long, of matrices (..., 3, 3)."""
-    flat = Rotation.from_matrix(np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3), assume_valid=True).as_rotvec()
-    return flat.reshape(*rotmat.shape[:-2], 3)
+def rotmat_to_rotvec(rotmat: Floats, *, exact: bool = False) -> Floats:
+    """Return the rotation vectors (..., 3), at most π long, of matrices (..., 3, 3).
+
+    Args:
+        rotmat: matrices; of one that is no rotation, the nearest one is taken.
+        exact: that all are rotations is known, and not looked at.
+    """
+    flat = np.asarray(rotmat, dtype=np.float64).reshape(-1, 3, 3)
+    return Rotation.from_matrix(flat, assume_valid=exact).as_rotvec().reshape(*rotmat.shape[:-2], 3)
 
 
 def inverse(rotmat: Floats) -> Floats:

@@ -13,6 +13,7 @@ from diffsign.geometry.hand import finger_angles
 from diffsign.geometry.kinematics import forward, linear_positions
 from diffsign.geometry.meshes import face_normals, vertex_normals
 from diffsign.geometry.paths import cheapest_path
+from diffsign.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from diffsign.geometry.skeleton import JOINTS, PARENTS
 
 RNG = np.random.default_rng(0)
@@ -116,3 +117,12 @@ def test_normals_of_a_square():
     assert np.allclose(face_normals(vertices, faces), [0, 0, 4])
     both = np.stack([vertices, vertices[:, [1, 2, 0]]])
     assert np.allclose(vertex_normals(both, faces), np.array([[0, 0, 1], [0, 1, 0]])[:, None])
+
+
+def test_matrices_that_are_nearly_rotations_are_taken_for_the_nearest():
+    rotvec = np.random.default_rng(3).uniform(-2, 2, (50, 3)) * 0.8
+    rotmat = rotvec_to_rotmat(rotvec)
+    assert np.allclose(rotmat_to_rotvec(rotmat, exact=True), rotvec, atol=1e-12)
+    stretched = 1.3 * rotmat @ np.diag([1, 1.02, 1])
+    assert np.abs(rotmat_to_rotvec(stretched) - rotvec).max() < 0.03
+    assert np.abs(rotmat_to_rotvec(stretched, exact=True) - rotvec).max() > 0.03
