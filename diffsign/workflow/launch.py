@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from diffsign.config.schema import load_signers, load_videos, read_config
+from diffsign.config.project import Project
+from diffsign.config.schema import Config, load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
+from diffsign.files import one_at_a_time
 from diffsign.progress import FOLDER
 from diffsign.records.failures import MISTAKE, Failure, load_failures
 from diffsign.workflow.layout import CONFIG_FILE, workflow_file
@@ -108,6 +110,21 @@ def release_lock(folder: Path, snakefile: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
+def make_shared(config: Config) -> None:
+    """Make what projects share, where it is missing, before a run is planned.
+
+    Of two first runs side by side that plan it, one would take it from under the other.
+    """
+    if config.cache is None:
+        return
+    shared = Project(config, {}, {})
+    with one_at_a_time(Path(config.cache)):
+        for command, files in ((("body", "build"), [shared.body]), (("certificate",), shared.certificate)):
+            if all(Path(file).is_relative_to(config.cache) and not Path(file).exists() for file in files) and files:
+                # What goes wrong is said by the rule, which is then still to be run.
+                subprocess.run([sys.executable, "-m", "diffsign", *command, *files], check=False, capture_output=True)
+
+
 def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
     """Run the workflow in a project's folder; show one bar, keep what Snakemake says in ``run.log``.
 
@@ -122,6 +139,7 @@ def snakemake(folder: Path, cores: int, more: Iterable[str] = ()) -> int:
         config = read_config(CONFIG_FILE)
         several = len(load_videos(config)) > 1
         load_signers(config)
+        make_shared(config)
     release_lock(folder, snakefile)
     (folder / config.results / FAILURES).unlink(missing_ok=True)  # of an earlier run
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]

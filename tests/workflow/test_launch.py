@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,11 @@ from typer.testing import CliRunner
 
 from diffsign.cli import app
 from diffsign.config.project import load_project
-from diffsign.config.schema import load_signers, load_videos, read_config
+from diffsign.config.schema import Config, load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
 from diffsign.progress import FOLDER, track
 from diffsign.records.clip import write_clip
-from diffsign.workflow.launch import Following, frames_left, release_lock
+from diffsign.workflow.launch import Following, frames_left, make_shared, release_lock
 from diffsign.workflow.layout import new_project, workflow_file
 from diffsign.workflow.wish import Wish, default_folder, write_wish
 
@@ -102,6 +103,22 @@ def test_a_cache_that_cannot_be_written_is_named_before_anything_is(inputs, monk
     result = CliRunner().invoke(app, ["run", "--say", "hi", "--text", "a man", "-o", str(inputs / "out")])
     assert re.search(r"file/diffsign' cannot be written: Not a directory; set XDG_CACHE_HOME", str(result.exception))
     assert not (inputs / "out").exists()
+
+
+def test_what_projects_share_is_made_once(inputs, monkeypatch):
+    config = Config(cache=str(inputs / "cache"))
+    threads = [threading.Thread(target=make_shared, args=[config]) for _ in range(3)]
+    made, plain = [], subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: made.append(command) or plain(command, **options))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [command[3] for command in made] == ["body", "certificate"]
+    assert {file.name for file in (inputs / "cache").rglob("*.*")} == {"body.npz", "certificate.pem", "key.pem"}
+    make_shared(Config(cache=str(inputs / "other"), body="my.npz", credentials={"signed": False}))
+    make_shared(Config())
+    assert len(made) == 2
 
 
 def test_the_same_wish_touches_nothing(inputs):
