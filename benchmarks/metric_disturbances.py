@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tables import replace_between
 
 from diffsign.config.evaluate import EvaluateSettings
 from diffsign.evaluate.parameters import RIGID_FACE
@@ -259,10 +260,7 @@ def main() -> None:
         with atomic(given.json) as temporary:
             temporary.write_text(json.dumps(values, indent=1) + "\n")
     if given.docs:
-        page = given.docs.read_text(encoding="utf-8")
-        before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
-        with atomic(given.docs) as temporary:
-            temporary.write_text(f"{before}\n\n{text}\n\n{after}", encoding="utf-8")
+        replace_between(given.docs, BEGIN, END, text.splitlines())
 
 
 if __name__ == "__main__":

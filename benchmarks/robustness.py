@@ -304,14 +304,8 @@ def document(report: dict[str, Any], path: Path) -> None:
         DiffSignError: if the document lacks the marks.
     """
     marks = "<!-- figures of benchmarks/robustness.py -->", "<!-- end of figures -->"
-    text = path.read_text()
-    if any(text.count(mark) != 1 for mark in marks):
-        raise DiffSignError(f"'{path}' must have the lines '{marks[0]}' and '{marks[1]}' once each.")
-    before, rest = text.split(marks[0])
-    after = rest.split(marks[1])[1]
+    tables.replace_between(path, *marks, markdown(report).splitlines())
     draw(report, path.parent / "images")
-    with atomic(path) as temporary:
-        temporary.write_text(f"{before}{marks[0]}\n\n{markdown(report)}\n\n{marks[1]}{after}")
 
 
 def show(report: dict[str, Any]) -> None:

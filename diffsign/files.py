@@ -87,6 +87,26 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+def cache_folder() -> Path:
+    """Return where a person's projects keep what they share."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffsign"
+
+
+def require_writable(folder: Path, advice: str) -> None:
+    """Make a folder, if it is missing.
+
+    Raises:
+        DiffSignError: if it cannot be made, or nothing may be written in it; ``advice`` says what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise DiffSignError(f"the folder '{folder}' cannot be written: {reason}; {advice}.")
+
+
 @contextmanager
 def one_at_a_time(folder: Path) -> Generator[None, None, None]:
     """Wait until no other process is in such a block for the same folder, which is made if it is missing.

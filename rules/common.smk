@@ -21,8 +21,8 @@ except ModuleNotFoundError:
         "the package diffsign is not installed beside Snakemake; install it from the repository that the workflow comes "
         "from, as in: pip install git+https://github.com/OWNER/REPOSITORY"
     ) from None
-from diffsign.config.project import load_project, repeated
-from diffsign.config.settings import to_flags
+from diffsign.config.project import load_project
+from diffsign.config.settings import repeated, to_flags
 from diffsign.config.sheets import ID_PATTERN
 from diffsign.errors import DiffSignError
 from diffsign.workflow.experiments import chosen_experiments, comparison, overrides

@@ -10,6 +10,7 @@ import typer
 
 from diffsign.cli import app
 from diffsign.errors import DiffSignError
+from diffsign.files import cache_folder, require_writable
 
 
 @app.command()
@@ -74,7 +75,8 @@ def run(
     if show_snakefile:
         typer.echo(layout.workflow_file())
         return
-    layout.require_caches()
+    for cache in (cache_folder(), cache_folder().with_name("snakemake")):
+        require_writable(cache, "set XDG_CACHE_HOME to a folder that can be")
     if sources or say:
         wanted = wish.Wish(
             sources=tuple(sources or ()),

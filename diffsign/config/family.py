@@ -23,7 +23,7 @@ DType = Literal["float32", "float16", "bfloat16"]
 PACKAGE = "package:"
 
 
-def package_folder(id: str) -> Path:
+def carried_folder(id: str) -> Path:
     """Return where this installation keeps the folder that an id with :data:`PACKAGE` names."""
     return Path(str(resources.files("diffsign"))) / id.removeprefix(PACKAGE)
 
@@ -137,7 +137,7 @@ class Completion(Settings):
     """Words for something that a signer's words may leave open."""
 
     add: str = Field(min_length=1, description="What is added.")
-    unless: list[str] = Field(min_length=1, description="Words, in lower case, of which one says it already.")
+    unless: list[str] = Field(min_length=1, description="Words of which one says it already.")
 
 
 class Family(Settings):

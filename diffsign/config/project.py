@@ -5,35 +5,26 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffsign.config.colour import background_picture
 from diffsign.config.family import ControlName
+from diffsign.config.family_parts import FamilyParts
 from diffsign.config.generate import FetchSettings, GenerateSettings
 from diffsign.config.import_motion import ImportMotionSettings
 from diffsign.config.import_pose import ImportPoseSettings
 from diffsign.config.personalize import SubjectSettings
 from diffsign.config.schema import Config, load_config, load_signers, load_videos, said_settings
-from diffsign.config.settings import to_flags
+from diffsign.config.settings import given, repeated, to_flags
 from diffsign.config.sheets import SignerRow, VideoRow
 from diffsign.errors import DiffSignError, nearest
 from diffsign.files import picture_files
 
 #: What stands behind a video's id for its whole clip, where frames are selected.
 WHOLE = "_whole"
-
-
-def repeated(flag: str, values: Iterable[object]) -> list[str]:
-    """Return a flag once for every value."""
-    return [f"{flag}={value}" for value in values]
-
-
-def given(**values: object) -> list[str]:
-    """Return a flag for every value that is there."""
-    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value not in (None, "")]
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,7 @@ class Project:
         if self.config.together:
             return {signer.row.signer: use.parts for use in self.families.values() for signer in use.signers}
         rows = self.signers.items()
-        return {name: FamilyParts.of_signers(self, self.config.family_of(row), [row]) for name, row in rows}
+        return {name: FamilyParts.of_signers(self.config, self.config.family_of(row), [row]) for name, row in rows}
 
     @functools.cached_property
     def parts(self) -> dict[str, FamilyParts]:
@@ -260,8 +251,10 @@ class Subject:
     @property
     def parts(self) -> FamilyParts:
         """Parts of the family that is fine-tuned; pictures are learned under their edges."""
-        family = self.project.config.family_of_subject(self.name)
-        return FamilyParts(self.project, family, FetchSettings(controls=["canny"], ip_adapter=False))
+        config = self.project.config
+        return FamilyParts(
+            config, config.family_of_subject(self.name), FetchSettings(controls=["canny"], ip_adapter=False)
+        )
 
     @property
     def lora(self) -> str:
@@ -292,7 +285,7 @@ class FamilyUse:
     @functools.cached_property
     def parts(self) -> FamilyParts:
         """All that some signer needs of it."""
-        return FamilyParts.of_signers(self.project, self.name, [signer.row for signer in self.signers])
+        return FamilyParts.of_signers(self.project.config, self.name, [signer.row for signer in self.signers])
 
     @property
     def signers(self) -> list[Signer]:
@@ -304,55 +297,6 @@ class FamilyUse:
         """Return what ``diffsign generate`` is told of all signers of a video: the first, and the others beside it."""
         first, *others = self.signers
         return [*first.generate_flags(video), *(other.also_flag(video, first) for other in others)]
-
-
-@dataclass(frozen=True)
-class FamilyParts:
-    """Parts of a model family that are used together. Whatever else is used, their manifest stays as it is."""
-
-    project: Project
-    family: str
-    needed: FetchSettings
-
-    @classmethod
-    def of_signers(cls, project: Project, family: str, rows: Sequence[SignerRow]) -> FamilyParts:
-        """Return what signers of a family need to be encoded, generated and judged."""
-        config = project.config
-        presets = config.resolved_family(family).presets
-        loras = {name for row in rows for name in row.loras if name not in config.subjects}
-        loras |= {lora for row in rows if row.preset is not None and (lora := presets[row.preset].lora)}
-        needed = FetchSettings(
-            controls=sorted({name for row in rows for name in config.controls_of(family, row)}),
-            loras=sorted(loras),
-            ip_adapter=any(row.image for row in rows),
-            clip=True,
-            preset=config.generate.preset,
-            motion_adapter=config.generate.temporal == "animatediff",
-        )
-        return cls(project, family, needed)
-
-    @functools.cached_property
-    def name(self) -> str:
-        """Name of their manifest: the family's, and a digest of what it is and of what is needed."""
-        family = self.project.config.resolved_family(self.family)
-        said = f"{family.model_dump_json()}{self.needed.model_dump_json()}"
-        return f"{self.family}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
-
-    @property
-    def manifest(self) -> str:
-        """Where their manifest is written."""
-        return f"{self.project.config.resources}/families/{self.name}.json"
-
-    @property
-    def fetch_memory(self) -> int:
-        """Megabytes that finding them takes: a base in one file is read whole, and written as the networks it holds."""
-        base = Path(self.project.config.resolved_family(self.family).base.id).expanduser()
-        return 2000 + (3 * base.stat().st_size >> 20 if base.is_file() else 0)
-
-    def fetch_flags(self) -> list[str]:
-        """Return the config's entry of the family, and which of its parts are needed."""
-        entry = self.project.config.families.get(self.family)
-        return [*given(definition=json.dumps(entry) if entry else None), *to_flags(self.needed)]
 
 
 @dataclass(frozen=True)

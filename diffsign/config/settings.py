@@ -12,6 +12,7 @@ import json
 import os
 import types
 import typing
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
@@ -140,3 +141,13 @@ def to_flags(settings: Settings) -> list[str]:
         else:
             flags.append(f"{flag}={json.dumps(value)}")
     return flags
+
+
+def repeated(flag: str, values: Iterable[object]) -> list[str]:
+    """Return a flag once for every value."""
+    return [f"{flag}={value}" for value in values]
+
+
+def given(**values: object) -> list[str]:
+    """Return a flag for every value that is there."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value not in (None, "")]

@@ -124,8 +124,11 @@ def encode_signer(
 
 def completed(prompt: str, completions: Sequence[Completion]) -> str:
     """Return a prompt with words for what it leaves open."""
-    said = set(re.findall(r"[\w-]+", prompt.lower())) | set(re.findall(r"\w+", prompt.lower()))
-    added = [completion.add for completion in completions if said.isdisjoint(completion.unless)]
+    added = [
+        completion.add
+        for completion in completions
+        if not re.search(rf"\b({'|'.join(map(re.escape, completion.unless))})\b", prompt, re.IGNORECASE)
+    ]
     if added:
         log.info("The words leave some things open; added: %s.", ", ".join(added))
     return ", ".join([prompt, *added])

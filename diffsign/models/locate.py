@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diffsign.config.family import PACKAGE, WeightFile, Weights, package_folder
+from diffsign.config.family import PACKAGE, WeightFile, Weights, carried_folder
 from diffsign.errors import DiffSignError
 
 
@@ -106,7 +106,7 @@ class Finder:
 
     def _root(self, weights: Weights | WeightFile, what: str, key: str, patterns: list[str]) -> Location:
         if weights.id.startswith(PACKAGE):
-            root = package_folder(weights.id)
+            root = carried_folder(weights.id)
             if not root.is_dir():
                 reason = "this copy of DiffSign does not carry it (`diffsign train-demo` makes it)"
                 raise WeightsNotFoundError(MissingPart(what, weights.id, key, reason))

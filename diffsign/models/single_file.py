@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from diffsign.errors import DiffSignError
-from diffsign.files import is_disk_full, one_at_a_time, scratch
+from diffsign.files import cache_folder, is_disk_full, one_at_a_time, scratch
 from diffsign.models.weights import read_json, shapes_of
 
 #: Files of a base model that say how its networks are built, and none of the weights.
@@ -25,8 +24,7 @@ def _place(file: Path, configs: Path) -> Path:
     """Return where the folder made of a file is kept: it changes with the file."""
     state = file.stat()
     told = f"{file.resolve()}\n{state.st_size}\n{state.st_mtime_ns}\n{configs.resolve()}"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "diffsign" / "checkpoints" / f"{file.stem}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    return cache_folder() / "checkpoints" / f"{file.stem}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
 def _precision(file: Path) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from diffsign.config.family import PACKAGE, ControlName, Family, package_folder
+from diffsign.config.family import PACKAGE, ControlName, Family, carried_folder
 from diffsign.config.settings import Settings, parse
 from diffsign.errors import DiffSignError
 from diffsign.records.json_record import load_record, parse_json, save_record
@@ -32,7 +32,7 @@ class Located(Settings):
         match values:
             case {"id": str(id), "path": str(path)} if id.startswith(PACKAGE):
                 _, carried, inside = path.rpartition(f"/{id.removeprefix(PACKAGE)}")
-                return {**values, "path": f"{package_folder(id)}{inside}"} if carried else values
+                return {**values, "path": f"{carried_folder(id)}{inside}"} if carried else values
             case _:
                 return values
 

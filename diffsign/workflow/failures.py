@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from diffsign.config.project import Project, repeated
-from diffsign.config.settings import to_flags
+from diffsign.config.project import Project
+from diffsign.config.settings import repeated, to_flags
 from diffsign.records.failures import Failure, is_mistake, last_line, load_failures, save_failures
 
 #: Second of the epoch to which outputs of a failed run are dated, so that the next run makes them anew. Snakemake takes

@@ -22,7 +22,7 @@ from rich.table import Column
 from diffsign.config.project import Project
 from diffsign.config.schema import Config, load_signers, load_videos, read_config
 from diffsign.errors import DiffSignError
-from diffsign.files import one_at_a_time
+from diffsign.files import one_at_a_time, require_writable
 from diffsign.progress import FOLDER
 from diffsign.records.failures import MISTAKE, Failure, load_failures
 from diffsign.workflow.layout import CONFIG_FILE, workflow_file
@@ -114,13 +114,18 @@ def make_shared(config: Config) -> None:
     """Make what projects share, where it is missing, before a run is planned.
 
     Of two first runs side by side that plan it, one would take it from under the other.
+
+    Raises:
+        DiffSignError: if nothing may be written there.
     """
     if config.cache is None:
         return
-    shared = Project(config, {}, {})
-    with one_at_a_time(Path(config.cache)):
+    cache, shared = Path(config.cache), Project(config, {}, {})
+    require_writable(cache, f"name another one as cache in {CONFIG_FILE}")
+    with one_at_a_time(cache):
         for command, files in ((("body", "build"), [shared.body]), (("certificate",), shared.certificate)):
-            if all(Path(file).is_relative_to(config.cache) and not Path(file).exists() for file in files) and files:
+            missing = [file for file in files if Path(file).is_relative_to(cache) and not Path(file).exists()]
+            if missing:
                 # What goes wrong is said by the rule, which is then still to be run.
                 subprocess.run([sys.executable, "-m", "diffsign", *command, *files], check=False, capture_output=True)
 

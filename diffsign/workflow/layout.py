@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sysconfig
 from contextlib import suppress
 from pathlib import Path
@@ -69,30 +68,6 @@ def package_folder(place: Path) -> Path:
         with suppress(FileExistsError):  # another job was quicker
             link.symlink_to(package, target_is_directory=True)
     return place
-
-
-def cache_folder() -> Path:
-    """Return where the body and the key that signs are kept for all projects of a person."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffsign"
-
-
-def require_caches() -> None:
-    """Make the folders that a run and Snakemake keep in the person's cache.
-
-    Raises:
-        DiffSignError: if nothing may be written there.
-    """
-    ours = cache_folder()
-    for folder in (ours, ours.with_name("snakemake")):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            reason = None if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
-        except OSError as error:
-            reason = error.strerror
-        if reason:
-            raise DiffSignError(
-                f"the cache folder '{folder}' cannot be written: {reason}; set XDG_CACHE_HOME to a folder that can be."
-            )
 
 
 def new_project(folder: Path) -> list[Path]:

@@ -21,10 +21,10 @@ from diffsign.config.schema import load_config, read_config
 from diffsign.config.settings import parse
 from diffsign.config.sheets import VideoRow
 from diffsign.errors import DiffSignError
-from diffsign.files import atomic, require_file
+from diffsign.files import atomic, cache_folder, require_file
 from diffsign.ingest.source import probe_source
 from diffsign.records.picture import read_picture
-from diffsign.workflow.layout import CONFIG_FILE, SIGNERS_FILE, VIDEOS_FILE, cache_folder, write_changed
+from diffsign.workflow.layout import CONFIG_FILE, SIGNERS_FILE, VIDEOS_FILE, write_changed
 
 #: First line of the sheets that ``diffsign run`` writes, and may write anew.
 MADE_BY_RUN = "# Written by diffsign run, which writes it anew.\n"

@@ -27,7 +27,7 @@ def test_only_what_is_open_is_added(words, added):
     assert completed(words, DEMO.completions) == ", ".join([words, *added])
 
 
-def test_words_are_not_completed_where_a_picture_or_nothing_is_open():
+def test_beside_a_picture_words_stay_as_they_are():
     manifest = fetch_family("demo", DEMO, FetchSettings(controls=["pose"]))
     asked = "a person with a yellow shirt"
     assert encode_signer(manifest, text=asked, device="cpu").prompt == completed(asked, DEMO.completions)

@@ -103,6 +103,8 @@ def test_a_cache_that_cannot_be_written_is_named_before_anything_is(inputs, monk
     result = CliRunner().invoke(app, ["run", "--say", "hi", "--text", "a man", "-o", str(inputs / "out")])
     assert re.search(r"file/diffsign' cannot be written: Not a directory; set XDG_CACHE_HOME", str(result.exception))
     assert not (inputs / "out").exists()
+    with pytest.raises(DiffSignError, match=r"file/other' cannot be written.*config\.yaml"):
+        make_shared(Config(cache=str(inputs / "file/other")))
 
 
 def test_what_projects_share_is_made_once(inputs, monkeypatch):
